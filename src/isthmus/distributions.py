@@ -1,0 +1,109 @@
+"""Light distributions: a log density in nats, a mean, a sample, and nothing else that a step would pay for.
+
+`torch.distributions` checks arguments, expands shapes and dispatches divergences through a table; on small
+models that costs more than the arithmetic. Here a batch of shape (b, ...) is b independent samples, every
+other axis belongs to the event, and sums over the event happen in one place, `total`.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def total(values: Tensor, event_dims: int, observed: Tensor | None = None) -> Tensor:
+    """Sum over the last `event_dims` axes, leaving out what was not observed."""
+    if observed is not None:
+        values = torch.where(observed, values, torch.zeros((), dtype=values.dtype, device=values.device))
+    return values.flatten(-event_dims).sum(-1) if event_dims else values
+
+
+class Distribution(ABC):
+    """What a decoder's output says about a target: abstract; see `isthmus.likelihoods` for the final ones."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """(b, ...) -> (b,): log density or mass in nats, over observed elements only."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> Tensor:
+        """The expected target, in the target's shape."""
+
+    @abstractmethod
+    def sample(self) -> Tensor:
+        """One draw a sample, in the target's shape, from the global generator (see `isthmus.seeded`)."""
+
+
+class Elementwise(Distribution, ABC):
+    """A distribution whose elements are independent given its parameters."""
+
+    @abstractmethod
+    def log_density(self, x: Tensor) -> Tensor:
+        """Log density of each element, in nats, in the target's shape."""
+
+    def log_prob(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        return total(self.log_density(x), x.dim() - 1, observed)
+
+
+class Posterior(ABC):
+    """A distribution over codes: what a latent returns as `q` and `p`."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> Tensor: ...
+
+    @abstractmethod
+    def rsample(self, shape: tuple[int, ...] = ()) -> Tensor:
+        """Reparameterised draws, (*shape, b, d)."""
+
+    @abstractmethod
+    def log_prob(self, z: Tensor) -> Tensor:
+        """(..., b, d) -> (..., b), in nats."""
+
+    @abstractmethod
+    def kl(self, other: Posterior) -> Tensor:
+        """KL(self || other) of each dimension, (b, d), in nats; the sum over d is the divergence."""
+
+
+class DiagonalNormal(Posterior):
+    """N(mean, diag(exp(log_scale))²); `mean` and `log_scale` are (b, d), or broadcast against it."""
+
+    __slots__ = ("_mean", "log_scale")
+
+    def __init__(self, mean: Tensor, log_scale: Tensor):
+        self._mean, self.log_scale = mean, log_scale
+
+    @property
+    def mean(self) -> Tensor:
+        return self._mean
+
+    @property
+    def stddev(self) -> Tensor:
+        return self.log_scale.exp()
+
+    def rsample(self, shape: tuple[int, ...] = ()) -> Tensor:
+        """mean + exp(log_scale) ε, ε ~ N(0, I) (Kingma & Welling 2014, section 2.4)."""
+        return torch.addcmul(
+            self._mean, self.stddev, self._mean.new_empty(*shape, *self._mean.shape).normal_()
+        )
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return self.log_density(z).sum(-1)
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """Log density of each dimension, (..., b, d)."""
+        return -0.5 * (((z - self._mean) * (-self.log_scale).exp()).square() + LOG_2PI) - self.log_scale
+
+    def kl(self, other: Posterior) -> Tensor:
+        """log σ_p/σ_q + (σ_q² + (μ_q − μ_p)²) / 2σ_p² − ½."""
+        if not isinstance(other, DiagonalNormal):
+            raise TypeError(f"no closed-form KL from DiagonalNormal to {type(other).__name__}")
+        ratio = self.log_scale - other.log_scale
+        distance = (self._mean - other.mean) * (-other.log_scale).exp()
+        return 0.5 * ((2 * ratio).exp() + distance.square() - 1) - ratio

@@ -1,0 +1,103 @@
+"""A loss is a sum of named, weighted terms, written the way a paper writes it.
+
+>>> from isthmus.terms import kl, reconstruction
+>>> reconstruction + 4.0 * kl
+reconstruction + 4.0 * kl
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+from torch import Tensor
+
+from .trace import Trace
+
+Weight = float | Callable[[int], float]
+
+
+@dataclass(frozen=True, repr=False)
+class Term:
+    """A named function of (model, trace): one value per sample, (b,), or a scalar where samples are tied.
+
+    Values are in nats, or in squared units of the data, summed over the event. `weight * term` scales it, where
+    the weight is a number or a schedule (a function of the step); `term + term` makes an `Objective`.
+    """
+
+    name: str
+    function: Callable[[Any, Trace], Tensor]
+    weights: tuple[Weight, ...] = ()
+
+    def __call__(self, model: Any, trace: Trace) -> Tensor:
+        return self.function(model, trace)
+
+    def weight(self, step: int) -> float:
+        """The product of its weights at this step of training."""
+        product = 1.0
+        for weight in self.weights:
+            product *= weight(step) if callable(weight) else weight
+        return product
+
+    def __rmul__(self, weight: Weight) -> Term:
+        return replace(self, weights=(weight, *self.weights))
+
+    def __mul__(self, weight: Weight) -> Term:
+        return weight * self
+
+    def __add__(self, other: Term | Objective) -> Objective:
+        return Objective((self,)) + other
+
+    def __repr__(self) -> str:
+        return " * ".join([*(getattr(w, "__name__", str(w)) for w in self.weights), self.name])
+
+
+def term(function: Callable[[Any, Trace], Tensor]) -> Term:
+    """Make a term of a function; it goes by the function's name."""
+    return Term(function.__name__, function)
+
+
+@dataclass(frozen=True, repr=False)
+class Objective:
+    """A sum of terms. Calling it values each of them, under its name."""
+
+    terms: tuple[Term, ...]
+
+    def __post_init__(self) -> None:
+        twice = [name for name, count in Counter(t.name for t in self.terms).items() if count > 1]
+        if twice:
+            raise ValueError(f"{' and '.join(twice)} stands twice in {self!r}; add the weights instead")
+
+    def __add__(self, other: Term | Objective) -> Objective:
+        return Objective(self.terms + Objective.of(other).terms)
+
+    @classmethod
+    def of(cls, objective: Term | Objective) -> Objective:
+        """An objective, from one or from a single term."""
+        return objective if isinstance(objective, Objective) else cls((objective,))
+
+    def __call__(self, model: Any, trace: Trace) -> Loss:
+        return Loss(
+            {t.name: t(model, trace) for t in self.terms}, {t.name: t.weight(trace.step) for t in self.terms}
+        )
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.terms))
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Named values with their weights; `total` is what is minimised, `values` is what is reported."""
+
+    values: dict[str, Tensor]
+    weights: dict[str, float]
+
+    @property
+    def total(self) -> Tensor:
+        """The weighted sum; here and nowhere else is the mean over samples taken."""
+        means = ((self.weights[name], value.mean()) for name, value in self.values.items())
+        return reduce(add, (mean if weight == 1.0 else weight * mean for weight, mean in means))
