@@ -48,6 +48,8 @@ class Elementwise(Distribution, ABC):
         """Log density of each element, in nats, in the target's shape."""
 
     def log_prob(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        if observed is not None:
+            x = torch.where(observed, x, 0)  # a placeholder outside the support would give 0 * NaN
         return total(self.log_density(x), x.dim() - 1, observed)
 
 
