@@ -87,11 +87,11 @@ class MappedRows:
         **context: Any,
     ):
         same_length(input=input, target=target, **context)
-        self.input = input
-        self.target = input if target is None else target
+        self.input = _array(input)
+        self.target = self.input if target is None else _array(target)
         self.transform = transform
         self.device = torch.device(device)
-        self.context = context
+        self.context = {name: _array(part) for name, part in context.items()}
 
     def __len__(self) -> int:
         return int(self.input.shape[0])
@@ -122,14 +122,16 @@ class MappedRows:
         target = input
         if self.target is not self.input:
             target, mask = observed(self._floats(gather(self.target)))
-        context = {
-            name: torch.from_numpy(gather(np.asarray(part))).to(self.device)
-            for name, part in self.context.items()
-        }
-        return Batch(input, target, context if mask is None else {**context, "observed": mask})
+        context = {name: self._tensor(gather(part)) for name, part in self.context.items()}
+        if mask is not None:
+            context["observed"] = mask & context["observed"] if "observed" in context else mask
+        return Batch(input, target, context)
 
     def _floats(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array.astype(np.float32, copy=False)).to(self.device)
+        return self._tensor(array.astype(np.float32, copy=False))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False)).to(self.device)
 
 
 def batches(rows: Rows | MappedRows, size: int, *, order: Tensor | None = None) -> Iterator[Batch]:
@@ -181,6 +183,13 @@ def same_length(**parts: Any) -> None:
 def _dense(array: Any) -> np.ndarray:
     """A gathered block as a plain array, whatever it was gathered from."""
     return cast(np.ndarray, array.toarray()) if hasattr(array, "toarray") else np.asarray(array)
+
+
+def _array(values: Any) -> Any:
+    """An array that rows can be gathered from: memory maps and sparse matrices stay what they are."""
+    if isinstance(values, Tensor):
+        return values.detach().cpu().numpy()
+    return values.tocsr() if hasattr(values, "tocsr") else np.asarray(values)
 
 
 def _kind(value: Any) -> str:
