@@ -3,6 +3,7 @@
 from .catalogue import Dataset, Origin, Part, available, load, names
 from .errors import DataError
 from .rows import MappedRows, Rows, batches, epoch_order, observed
+from .sources import Table, check_matrix, read
 from .splits import Split, split
 
 __all__ = [
@@ -13,11 +14,14 @@ __all__ = [
     "Part",
     "Rows",
     "Split",
+    "Table",
     "available",
     "batches",
+    "check_matrix",
     "epoch_order",
     "load",
     "names",
     "observed",
+    "read",
     "split",
 ]

@@ -1,0 +1,126 @@
+"""Tables of numbers in text: the delimiter and the header are found, and errors name the cell."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from array import array
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DataError
+from .files import open_bytes
+
+DELIMITERS = ("\t", ";", "|", ",")
+MISSING = frozenset({"", "na", "n/a", "nan", "null"})
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+
+
+def read_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """The values (rows, columns), float64 with NaN where a cell is missing, and the names of the columns.
+
+    The delimiter is a comma, semicolon, tab or bar. The first line is a header if one of its cells is neither
+    a number nor missing. A cell is missing if it is empty, NA, N/A, NaN or null, in any case. Blank lines are
+    skipped; gzip files are decompressed. Raises `DataError` with file, line, column and value.
+    """
+    try:
+        with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as text:
+            return _table(path, text)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not text in UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8"
+        ) from error
+    except csv.Error as error:
+        raise DataError(f"{path} is no table in text: {error}") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is damaged or ends early ({error}); fetch or write it again") from error
+
+
+def _table(path: Path, text: io.TextIOWrapper) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    delimiter = "\t" if ".tsv" in path.suffixes else _delimiter(list(islice(text, 20)))
+    text.seek(0)
+    lines = _lines(text, delimiter)
+    first_line, first = next(lines, (0, []))
+    if not first:
+        raise DataError(f"{path} is empty")
+    names = None if all(_is_number(cell) for cell in first) else _names(path, first_line, first)
+    values = array("d")  # grows as it is read: 8 bytes a cell, and never a list of strings
+    if names is None:
+        values.extend(_parse(path, first_line, first, names))
+    width = len(first)
+    for line, row in lines:
+        if len(row) != width:
+            raise DataError(f"{path}, line {line}: {len(row)} cells where line {first_line} has {width}")
+        try:
+            # int() and float() read 2024_01 as 202401, which is never what a table means.
+            values.extend(map(float, row) if "_" not in "".join(row) else _parse(path, line, row, names))
+        except ValueError:
+            del values[len(values) - len(values) % width :]  # what this row had already given
+            values.extend(_parse(path, line, row, names))
+    if not values:
+        raise DataError(f"{path} has a header but no rows")
+    return np.frombuffer(values, dtype=np.float64).reshape(-1, width), names
+
+
+def _lines(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, with the number of the line on which each ends, from 1."""
+    reader = csv.reader(text, delimiter=delimiter)
+    return ((reader.line_num, row) for row in reader if row)
+
+
+def _parse(path: Path, line: int, row: list[str], names: tuple[str, ...] | None) -> list[float]:
+    values = []
+    for column, cell in enumerate(row):
+        if not _is_number(cell):
+            name = repr(names[column]) if names else str(column + 1)
+            hint = (
+                "write decimals with a point"
+                if DECIMAL_COMMA.fullmatch(cell)
+                else "leave the column out, or give it numbers"
+            )
+            raise DataError(f"{path}, line {line}, column {name}: {cell!r} is not a number; {hint}")
+        values.append(float("nan") if cell.strip().lower() in MISSING else float(cell))
+    return values
+
+
+def _is_number(cell: str) -> bool:
+    """Whether the cell is a number, or missing."""
+    if cell.strip().lower() in MISSING:
+        return True
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def _names(path: Path, line: int, header: list[str]) -> tuple[str, ...]:
+    names = [cell.strip() or f"column {number}" for number, cell in enumerate(header, 1)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}, line {line}: several columns are named {', '.join(map(repr, twice))}")
+    return tuple(names)
+
+
+def _delimiter(sample: list[str]) -> str:
+    """The one that cuts the most lines alike, into the most numbers."""
+
+    def score(delimiter: str) -> tuple[float, float, int]:
+        rows = [row for row in csv.reader(sample, delimiter=delimiter) if row]
+        widths = [len(row) for row in rows]
+        width = max(set(widths), key=widths.count, default=0)
+        if width < 2:
+            return 0.0, 0.0, 0
+        cells = [cell for row in rows[1:] or rows for cell in row]
+        # A decimal comma counts as a number, or "1,5;2,5" would be cut at its commas.
+        numbers = sum(_is_number(cell) or bool(DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
+        return widths.count(width) / len(widths), numbers / len(cells), width
+
+    best = max(DELIMITERS, key=score)
+    return best if score(best)[2] else ","
