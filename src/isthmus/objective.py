@@ -89,15 +89,16 @@ class Objective:
         return " + ".join(map(repr, self.terms))
 
 
-@dataclass(frozen=True)
 class Loss:
-    """Named values with their weights; `total` is what is minimised, `values` is what is reported."""
+    """Named values with their weights; `total` is what is minimised, `values` and `means` what is reported."""
 
-    values: dict[str, Tensor]
-    weights: dict[str, float]
+    __slots__ = ("means", "total", "values", "weights")
 
-    @property
-    def total(self) -> Tensor:
-        """The weighted sum; here and nowhere else is the mean over samples taken."""
-        means = ((self.weights[name], value.mean()) for name, value in self.values.items())
-        return reduce(add, (mean if weight == 1.0 else weight * mean for weight, mean in means))
+    def __init__(self, values: dict[str, Tensor], weights: dict[str, float]):
+        self.values, self.weights = values, weights
+        self.means = {name: value.mean() if value.dim() else value for name, value in values.items()}
+        weighted = ((weights[name], mean) for name, mean in self.means.items())
+        self.total = reduce(add, (mean if weight == 1.0 else weight * mean for weight, mean in weighted))
+
+    def __repr__(self) -> str:
+        return " + ".join(f"{self.weights[k]:g} * {k} {float(v):.4g}" for k, v in self.means.items())

@@ -15,7 +15,7 @@ from .likelihood import REAL, Features, Likelihood, Support
 class Family(Likelihood):
     """A likelihood whose decoder delivers `blocks` parameters of each element, and that may learn the rest.
 
-    `distribution` is called with the blocks, each in the target's shape, then with the log of every one of the
+    `distribution` is called with the blocks, each in the target's shape, then with the log of each of the
     `positives`. With `stacked` it is handed the blocks as one tensor, (b, blocks, *features).
     """
 
@@ -51,8 +51,8 @@ class Positive(nn.Module):
 
     `choice` is the number itself, "shared" (one parameter for all elements), "feature" (a parameter of the
     event's shape) or "sample" (a block of the decoder's output). All but the fixed one are bounded softly,
-    log value = m + h tanh((raw - m) / h), m the middle and h half the width of `bounds`: near the middle the raw
-    number is the log, and no data can drive it out of bounds, where densities would be infinite or NaN.
+    log value = m + h tanh((raw - m) / h), m the middle and h half the width of `bounds`: near the middle the
+    raw number is the log, and no data can drive it to where a density is infinite or NaN.
 
     Raises ValueError where `choice` is none of these.
     """

@@ -18,8 +18,8 @@ LOG_DEGREES = (0.0, math.log(100))
 def gaussian(features: Features, scale: float | str = "shared") -> Likelihood:
     """Real numbers with Gaussian errors: log p(x) = -½ Σ [(x - μ)² / σ² + log 2πσ²], μ from the decoder.
 
-    Called mean squared error where σ is fixed and forgotten; but σ decides what a nat of code is worth, so that
-    a VAE with a wrong one collapses or overfits. `scale` is σ:
+    Called mean squared error where σ is fixed and forgotten; but σ decides what a nat of code is worth, so
+    that a VAE with a wrong one collapses or overfits. `scale` is σ:
 
     - a positive number: fixed (1/√2 makes it the squared error, plus a constant);
     - "shared", "feature": learned, one for all or one for each element of the event;

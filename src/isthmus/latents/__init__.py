@@ -1,0 +1,8 @@
+"""Bottlenecks: how features become a code, and where codes come from when there is no input."""
+
+from .deterministic import Deterministic
+from .gaussian import Gaussian
+from .latent import Latent
+from .quantised import VectorQuantised
+
+__all__ = ["Deterministic", "Gaussian", "Latent", "VectorQuantised"]

@@ -1,0 +1,31 @@
+"""The contract of a bottleneck."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from ..trace import Code
+
+
+class Latent(nn.Module, ABC):
+    """How features become a code, and where codes come from when there is no input.
+
+    `features` is the width that the encoder must deliver, `dim` the width that the decoder is handed.
+    """
+
+    features: int
+    dim: int
+
+    @abstractmethod
+    def forward(self, features: Tensor, noisy: bool) -> Code:
+        """(b, features) -> code. With `noisy` a posterior is sampled, otherwise its mean or mode is taken."""
+
+    @abstractmethod
+    def sample(self, n: int) -> Tensor:
+        """(n, dim): codes to decode, drawn from the global generator."""
+
+    @abstractmethod
+    def fit_prior(self, codes: Tensor) -> None:
+        """Learn from training codes (n, dim) where `sample` draws, if the method itself does not say."""

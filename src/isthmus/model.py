@@ -1,0 +1,135 @@
+"""The one flow: corrupt -> encode -> bottleneck -> decode -> likelihood, and an objective over it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from .distributions import Distribution
+from .latents import Latent
+from .objective import Loss, Objective, Term
+from .trace import NOTHING, Batch, Code, Trace
+from .randomness import drawing_from
+
+if TYPE_CHECKING:
+    from .data import Rows
+    from .recipes import Recipe
+
+
+class Learner(nn.Module, ABC):
+    """Anything that can be trained: some players, and for each batch the losses they take turns at."""
+
+    autoencoder: Autoencoder  # the part that tasks use: it embeds, reconstructs and samples
+    recipe: Recipe | None = None  # how it was built, where a function marked `method` built it
+
+    @abstractmethod
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        """Who moves which parameters; no two players share one."""
+
+    @abstractmethod
+    def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
+        """Yield (player, loss) in turns; the player has moved by the time the generator goes on."""
+
+
+class Given(nn.Module):
+    """Hand `net` the named parts of the context, in this order, after its input.
+
+    >>> Given(net, "labels")(x, labels=y)  # doctest: +SKIP
+    """
+
+    def __init__(self, net: nn.Module, *names: str):
+        super().__init__()
+        self.net, self.names = net, names
+
+    def forward(self, x: Any, **context: Any) -> Any:
+        missing = [name for name in self.names if name not in context]
+        if missing:
+            has = ", ".join(f'"{name}"' for name in context) or "nothing"
+            raise KeyError(
+                f'{type(self.net).__name__} needs "{missing[0]}" in the context; this batch has {has}'
+            )
+        return self.net(x, *(context[name] for name in self.names))
+
+
+def call(net: nn.Module, x: Any, context: Mapping[str, Any]) -> Any:
+    """Only a net that asks for the context gets it, so that any of the user's own works."""
+    return net(x, **context) if isinstance(net, Given) else net(x)
+
+
+def full(x: Any) -> Any:
+    """Back to single precision after a net under autocast: log-space sums and quantisers are wrong in bf16."""
+    return x.float() if isinstance(x, Tensor) and x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+class Autoencoder(Learner):
+    """The general case. Parts go in, and a step is one pass through all of them.
+
+    Args:
+        encoder: (b, ...) -> (b, latent.features); any module.
+        latent: the bottleneck, a `Latent`.
+        decoder: (b, latent.dim) -> the likelihood's parameters, (b, *likelihood.width); any module.
+        likelihood: parameters -> `Distribution` over targets; see `isthmus.likelihoods`.
+        objective: what is minimised, as a formula: `reconstruction + 4.0 * kl`.
+        corrupt: batch -> harder batch, while training only; see `isthmus.corruptions`.
+        prepare: (model, rows, seed) -> None, what `fit` does before its first step: greedy pretraining, say.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        latent: Latent,
+        decoder: nn.Module,
+        likelihood: Callable[[Tensor], Distribution],
+        objective: Term | Objective,
+        corrupt: Callable[[Batch], Batch] | None = None,
+        prepare: Callable[[Autoencoder, Rows, int], None] | None = None,
+    ):
+        super().__init__()
+        self.encoder, self.latent, self.decoder, self.likelihood = encoder, latent, decoder, likelihood
+        self.objective, self.corrupt = Objective.of(objective), corrupt
+        self.prepare = prepare
+
+    @property
+    def autoencoder(self) -> Autoencoder:  # type: ignore[override]
+        return self
+
+    def encode(
+        self, x: Tensor, sample: bool = False, generator: torch.Generator | None = None, **context: Any
+    ) -> Code:
+        """The code of (b, ...): the posterior's mean or mode, or with `sample` a draw from it."""
+        with drawing_from(generator):
+            return self.latent(full(call(self.encoder, x, context)), sample)
+
+    def decode(self, z: Tensor, **context: Any) -> Distribution:
+        """(b, dim) -> the distribution over targets."""
+        return self.likelihood(full(call(self.decoder, z, context)))
+
+    def sample(self, n: int, generator: torch.Generator | None = None, **context: Any) -> Distribution:
+        """`n` codes from the prior, decoded: take `.mean` for clean pictures, `.sample()` for draws."""
+        with drawing_from(generator):
+            return self.decode(self.latent.sample(n), **context)
+
+    def forward(self, batch: Batch, noisy: bool | None = None, step: int = 0) -> Trace:
+        """One pass. `noisy` corrupts and samples; by default in train() only, so that eval() is deterministic."""
+        noisy = self.training if noisy is None else noisy
+        if noisy and self.corrupt is not None:
+            batch = self.corrupt(batch)
+        features = full(call(self.encoder, batch.input, batch.context))
+        code = self.latent(features, noisy)
+        return Trace(batch, features, code, self.decode(code.z, **batch.context), step)
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        return {"autoencoder": self.parameters()}
+
+    def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
+        # noisy in eval() too: a held-out loss is the training objective, with dropout and the like switched off
+        yield "autoencoder", self.objective(self, self(batch, noisy=True, step=step))
+
+
+def batch_of(x: Any, target: Any = None, **context: Any) -> Batch:
+    """A batch that explains its own input, unless a target is given."""
+    return Batch(x, x if target is None else target, context or NOTHING)

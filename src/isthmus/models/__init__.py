@@ -1,0 +1,30 @@
+"""Methods from the literature, a function each. Each chooses parts for the one flow, or is a `Learner` of its own."""
+
+from .adversarial import Adversarial, wae_gan
+from .plain import autoencoder, contractive, denoising, linear, sparse_kl, sparse_l1, stacked, tied
+from .quantised import vq_vae
+from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
+
+METHODS = {
+    function.__name__: function
+    for function in (
+        linear,
+        autoencoder,
+        tied,
+        stacked,
+        denoising,
+        sparse_l1,
+        sparse_kl,
+        contractive,
+        vae,
+        beta_vae,
+        capacity_vae,
+        conditional_vae,
+        iwae,
+        linear_vae,
+        vq_vae,
+        wae_gan,
+    )
+}
+
+__all__ = ["METHODS", "Adversarial", *METHODS]

@@ -1,0 +1,19 @@
+"""Plain networks: functions that build them. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
+
+from .conditional import OneHot
+from .convolutional import convs, residual_block
+from .dense import Residual, Transposed, mlp, mlps, size, transposed
+from .initialise import initialise
+
+__all__ = [
+    "OneHot",
+    "Residual",
+    "Transposed",
+    "convs",
+    "initialise",
+    "mlp",
+    "mlps",
+    "residual_block",
+    "size",
+    "transposed",
+]

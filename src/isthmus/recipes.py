@@ -1,0 +1,217 @@
+"""A recipe is a function with some of its arguments: configuration, checkpoint header and search space in one."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from torch import nn
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TRUSTED = (
+    "isthmus.corruptions",
+    "isthmus.latents",
+    "isthmus.likelihoods",
+    "isthmus.models",
+    "isthmus.nets",
+    "isthmus.terms",
+    "torch.nn.modules.activation",
+    "torch.nn.modules.batchnorm",
+    "torch.nn.modules.linear",
+    "torch.nn.modules.normalization",
+)
+
+
+class Recipe:
+    """A `functools.partial` that prints, becomes JSON, and takes part in scikit-learn's parameter search.
+
+    >>> from isthmus.models import beta_vae
+    >>> Recipe(beta_vae, dim=3, beta=4.0)
+    beta_vae(dim=3, beta=4.0)
+
+    Calling it calls the function; a recipe among its arguments is handed on as what it is, a function. `facts`
+    are what only the data know, such as `features`: they go to every function in the tree that takes an
+    argument of that name and was not given one. The function may be named: `Recipe("beta_vae", dim=3)`.
+    """
+
+    def __init__(self, function: Callable[..., Any] | str, **arguments: Any):
+        self.function: Callable[..., Any] = named(function) if isinstance(function, str) else function
+        self.arguments = arguments
+        self.check(arguments)
+
+    def check(self, arguments: Iterable[str]) -> None:
+        """Refuse arguments that the function does not take, naming the nearest that it does."""
+        known = parameters(self.function)
+        for name in arguments:
+            if name not in known:
+                raise TypeError(
+                    f"{self.name} takes no argument {name!r}{nearest(name, known)}; it takes {', '.join(known)}"
+                )
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        return self.function(*args, **{**self.arguments, **more})
+
+    def given(self, **facts: Any) -> Recipe:
+        """This recipe with what the data know filled in, here and in the recipes among its arguments."""
+        known = parameters(self.function)
+        arguments = {
+            k: v.given(**{n: f for n, f in facts.items() if n != "features"}) if isinstance(v, Recipe) else v
+            for k, v in self.arguments.items()
+        }
+        missing = {k: v for k, v in facts.items() if k in known and k not in arguments}
+        return Recipe(self.function, **{**missing, **arguments})
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={show(v)}' for k, v in self.arguments.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Recipe)
+            and self.function is other.function
+            and self.arguments == other.arguments
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """scikit-learn's contract: the function and its arguments, and with `deep` those of nested recipes."""
+        params = {"function": self.function, **self.arguments}
+        if deep:
+            nested = {k: v for k, v in self.arguments.items() if isinstance(v, Recipe)}
+            params |= {f"{k}__{n}": p for k, v in nested.items() for n, p in v.get_params().items()}
+        return params
+
+    def set_params(self, **params: Any) -> Recipe:
+        """scikit-learn's contract; unlike there, any argument of the function may be set, also a new one."""
+        if "function" in params:
+            function = params.pop("function")
+            self.function = named(function) if isinstance(function, str) else function
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            if rest and isinstance(self.arguments.get(name), Recipe):
+                self.arguments[name].set_params(**{rest: value})
+            else:
+                self.check([name])
+                self.arguments = {**self.arguments, name: value}
+        return self
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON can hold it: {"recipe": "module:name", argument: value, …}."""
+        return {"recipe": address(self.function)} | {k: plain(v, k) for k, v in self.arguments.items()}
+
+    @classmethod
+    def read(cls, description: Mapping[str, Any], trusted: tuple[str, ...] = ()) -> Recipe:
+        """The inverse of `describe`. Only functions and modules of trusted packages are ever looked up.
+
+        Raises:
+            ValueError: where it names something outside `TRUSTED` and `trusted`.
+        """
+        arguments = {k: revive(v, trusted) for k, v in description.items() if k != "recipe"}
+        return cls(look_up(description["recipe"], trusted), **arguments)
+
+
+def method(function: Callable[P, R]) -> Callable[P, R]:
+    """Let what the function builds remember how: its `recipe` is what `save` writes and `cite` reads."""
+
+    @functools.wraps(function)
+    def build(*args: P.args, **kwargs: P.kwargs) -> R:
+        built = function(*args, **kwargs)
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        built.recipe = Recipe(build, **bound.arguments)  # type: ignore[attr-defined]
+        return built
+
+    return build
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "vae"?`, or nothing where nothing is near."""
+    close = difflib.get_close_matches(name, list(known), 1, 0.5)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def named(name: str) -> Callable[..., Any]:
+    """A method of `isthmus.models` by its name; dashes count as underscores.
+
+    Raises:
+        ValueError: for an unknown name, with the nearest known one.
+    """
+    from . import models
+
+    function = models.METHODS.get(name.replace("-", "_").lower())
+    if function is None:
+        raise ValueError(
+            f"there is no model {name!r}{nearest(name, models.METHODS)}; `isthmus models` lists them all"
+        )
+    return function
+
+
+def show(value: Any) -> str:
+    return value.__name__ if isinstance(value, types.FunctionType | type) else repr(value)
+
+
+def address(function: Any) -> str:
+    name = getattr(function, "__qualname__", "")
+    if not name or "<" in name or "." in name:
+        raise TypeError(
+            f"{function!r} cannot be written down: only functions and classes at the top level of a module can. "
+            "Where you wrote a lambda or a partial, use a Recipe"
+        )
+    return f"{function.__module__}:{name}"
+
+
+def plain(value: Any, where: str) -> Any:
+    """A value as JSON holds it; functions and classes by their address."""
+    if isinstance(value, Recipe):
+        return value.describe()
+    if isinstance(value, bool | int | float | str | None):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(each, where) for each in value]
+    if isinstance(value, Mapping):
+        return {"mapping": {str(k): plain(v, where) for k, v in value.items()}}
+    if callable(value) and not isinstance(value, nn.Module):
+        return {"function": address(value)}
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"argument {where!r} is a {type(value).__name__}, which a recipe cannot write down")
+
+
+def revive(value: Any, trusted: tuple[str, ...]) -> Any:
+    if isinstance(value, list):
+        return tuple(revive(each, trusted) for each in value)
+    if isinstance(value, dict) and "recipe" in value:
+        return Recipe.read(value, trusted)
+    if isinstance(value, dict) and "function" in value:
+        return look_up(value["function"], trusted)
+    if isinstance(value, dict):
+        return {k: revive(v, trusted) for k, v in value["mapping"].items()}
+    return value
+
+
+def look_up(where: str, trusted: tuple[str, ...]) -> Any:
+    module, _, name = where.partition(":")
+    allowed = TRUSTED + trusted
+    if not any(module == package or module.startswith(package + ".") for package in allowed):
+        raise ValueError(
+            f"{where} is not from a trusted package. If the file is yours, load it with "
+            f"trusted=({module.split('.')[0]!r},)"
+        )
+    found = getattr(importlib.import_module(module), name, None)
+    if not callable(found) or found.__module__ != module:
+        raise ValueError(f"{module} has no function {name!r} of its own")
+    return found

@@ -1,0 +1,111 @@
+"""Writing down what was built and learned, and getting it back: JSON and safetensors, never a pickle."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import platform
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
+from safetensors.torch import save as to_bytes
+
+from . import __version__
+from .model import Learner
+from .recipes import Recipe
+from .training.checkpoints import write_atomically
+
+
+def save(folder: str | Path, model: Learner, recipe: Recipe | None = None, **notes: Any) -> Path:
+    """Write `recipe.json` and `weights.safetensors` into the folder; `notes` go into the recipe file.
+
+    Each file is replaced whole or not at all, the weights first.
+
+    Raises:
+        ValueError: for a model composed by hand, which no recipe describes. Put the composition into a function
+            marked `@isthmus.method`, or give the recipe that builds it.
+    """
+    recipe = recipe or model.recipe
+    if recipe is None:
+        raise ValueError(
+            "this model was composed by hand, so nothing says how to build it again: put the composition into a "
+            "function marked @isthmus.method at the top level of a module, or pass recipe=Recipe(function, …)"
+        )
+    header = {
+        "model": recipe.describe(),
+        "cite": cite(recipe),
+        "versions": versions(),
+        **notes,
+    }
+    text = json.dumps(header, indent=2, ensure_ascii=False) + "\n"  # before anything is written, as it may fail
+    folder = Path(folder)
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
+    write_atomically(folder / "weights.safetensors", to_bytes(tensors))
+    write_atomically(folder / "recipe.json", text.encode())
+    return folder
+
+
+def load(folder: str | Path, trusted: tuple[str, ...] = ()) -> Learner:
+    """Build the saved model and give it its weights; in eval() mode, on the CPU.
+
+    Only functions of isthmus, activations and normalisations of torch, and packages named in `trusted` are
+    ever looked up.
+
+    Raises:
+        FileNotFoundError: where the folder holds no saved model.
+        ValueError: where a file is damaged, the weights are another model's, or a name is not trusted.
+    """
+    header = read_header(folder)
+    recipe = Recipe.read(header["model"], trusted)
+    model = recipe()
+    path = Path(folder) / "weights.safetensors"
+    try:
+        model.load_state_dict(from_bytes(path.read_bytes()))
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path} does not hold the weights of {recipe}: {error}") from error
+    return model.eval()
+
+
+def read_header(folder: str | Path) -> dict[str, Any]:
+    """What `recipe.json` says."""
+    path = Path(folder) / "recipe.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds no saved model: there is no {path.name} in it")
+    try:
+        header = json.loads(path.read_text())
+        if "model" not in header:
+            raise ValueError('"model" is missing')
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    return header
+
+
+def versions() -> dict[str, str]:
+    """Of everything that a number may depend on."""
+    import numpy
+
+    return {
+        "isthmus": __version__,
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def cite(what: Learner | Recipe | Callable[..., Any] | str) -> str:
+    """Where a method comes from, as its docstring says.
+
+    >>> cite("vae")
+    'Kingma & Welling, Auto-Encoding Variational Bayes, ICLR 2014, arXiv:1312.6114.'
+    """
+    recipe = what.recipe if isinstance(what, Learner) else what
+    if recipe is None:
+        return ""
+    function = (recipe if isinstance(recipe, Recipe) else Recipe(recipe)).function
+    found = re.search(r"References?: (.*?)(?:\n\s*\n|\Z)", inspect.getdoc(function) or "", re.S)
+    return " ".join(found[1].split()) if found else ""

@@ -1,0 +1,27 @@
+"""The things that losses are made of. Each is one equation."""
+
+from .adversarial import fooling
+from .divergence import capacity, free_bits, kl
+from .jacobian import contraction
+from .quantisation import codebook, commitment
+from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
+from .schedules import cyclical, warmup
+from .sparsity import kl_to_rate, l1
+
+__all__ = [
+    "capacity",
+    "codebook",
+    "commitment",
+    "contraction",
+    "cyclical",
+    "expected_reconstruction",
+    "fooling",
+    "free_bits",
+    "importance_weighted",
+    "kl",
+    "kl_to_rate",
+    "l1",
+    "reconstruction",
+    "squared_error",
+    "warmup",
+]

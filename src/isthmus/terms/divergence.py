@@ -1,0 +1,59 @@
+"""How far posteriors are from their priors, and the remedies when that term takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from operator import add
+from typing import Any
+
+from torch import Tensor
+
+from ..objective import Term, term
+from ..trace import Stage, Trace
+
+
+def only_stage(trace: Trace, who: str) -> Stage:
+    """The one stochastic layer of a trace, or an error that says what needs it."""
+    stages = trace.code.stages
+    if len(stages) != 1:
+        raise ValueError(
+            f"{who} needs a code with one stochastic layer, such as Gaussian; this one has {len(stages)}"
+        )
+    return stages[0]
+
+
+def kl_by_dimension(trace: Trace) -> list[Tensor]:
+    """KL(q ‖ p) of every dimension, (b, d), a stage at a time."""
+    if not trace.code.stages:
+        raise ValueError("kl needs a stochastic code, such as Gaussian; this model's code is deterministic")
+    return [stage.q.kl(stage.p) for stage in trace.code.stages]
+
+
+@term
+def kl(model: Any, trace: Trace) -> Tensor:
+    """KL(q(z|x) ‖ p(z)), summed over dimensions and stochastic layers, in nats (Kingma & Welling 2014, app. B)."""
+    return reduce(add, (each.sum(-1) for each in kl_by_dimension(trace)))
+
+
+def free_bits(nats: float) -> Term:
+    """Σ_j max(λ, E_batch KL_j): a dimension costs nothing below λ nats (Kingma et al. 2016, eq. 15, app. C.8).
+
+    The floor is on the mean over the batch, which ties samples: the term is a scalar. Also called "free nats".
+    """
+
+    @term
+    def kl(model: Any, trace: Trace) -> Tensor:
+        return reduce(add, (each.mean(0).clamp_min(nats).sum() for each in kl_by_dimension(trace)))
+
+    return kl
+
+
+def capacity(target: Callable[[int], float]) -> Term:
+    """|KL − C(step)|: hold the information at C nats, and let C grow (Burgess et al. 2018, eq. 8, 1804.03599)."""
+
+    @term
+    def capacity(model: Any, trace: Trace) -> Tensor:
+        return (kl(model, trace) - target(trace.step)).abs()
+
+    return capacity

@@ -1,0 +1,72 @@
+"""How well the output explains the target."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..distributions import total
+from ..objective import Term, term
+from ..trace import Trace
+from .divergence import only_stage
+
+
+@term
+def reconstruction(model: Any, trace: Trace) -> Tensor:
+    """−log p(x | z), in nats; missing values are left out."""
+    return -trace.output.log_prob(trace.batch.target, trace.batch.context.get("observed"))
+
+
+@term
+def squared_error(model: Any, trace: Trace) -> Tensor:
+    """‖x − x̂‖², summed over the event, in squared units of the data; missing values are left out."""
+    target = trace.batch.target
+    error = (trace.output.mean - target).square()
+    return total(error, target.dim() - 1, trace.batch.context.get("observed"))
+
+
+def importance_weighted(k: int) -> Term:
+    """−log 1/k Σ_i p(x, z_i) / q(z_i | x), z_i ~ q: the bound of Burda et al. (2016, eq. 8, arXiv:1509.00519).
+
+    At k = 1 it is the negative ELBO; it falls towards −log p(x) as k grows. It draws its own k codes, so what
+    else the trace holds is not used. A context other than `observed` is handed to the decoder, repeated.
+    """
+    if k < 1:
+        raise ValueError(f"an importance-weighted bound needs at least one sample, not {k}")
+
+    @term
+    def importance_weighted(model: Any, trace: Trace) -> Tensor:
+        _, q, p = only_stage(trace, "the importance-weighted bound")
+        z = q.rsample((k,))  # (k, b, d)
+        target, context = trace.batch.target, trace.batch.context
+
+        def repeat(x: Any) -> Any:
+            return x.expand(k, *x.shape).flatten(0, 1) if isinstance(x, Tensor) else x
+
+        output = model.decode(z.flatten(0, 1), **{name: repeat(value) for name, value in context.items()})
+        observed = context.get("observed")
+        log_x = output.log_prob(repeat(target), None if observed is None else repeat(observed)).view(k, -1)
+        return math.log(k) - torch.logsumexp(log_x + p.log_prob(z) - q.log_prob(z), 0)
+
+    return importance_weighted
+
+
+@term
+def expected_reconstruction(model: Any, trace: Trace) -> Tensor:
+    """−E_q log p(x | z) in closed form, for an affine decoder under a Gaussian of fixed or learned scale.
+
+        −log N(x; Wμ + b, σ²) + ½ Σ_j (W diag(s²) Wᵀ)_jj / σ_j²,   q = N(μ, diag(s²))
+
+    No sampling noise: with it the linear VAE can be trained to the digits of probabilistic PCA (Lucas et al.
+    2019, appendix, arXiv:1911.02469).
+    """
+    _, q, _ = only_stage(trace, "the expected reconstruction")
+    weight = model.decoder[-1].weight  # (features, d)
+    output = model.decode(q.mean, **trace.batch.context)
+    spread = (2 * q.log_scale).exp() @ weight.square().T  # (b, features): variance of the mean under q
+    observed = trace.batch.context.get("observed")
+    excess = total(0.5 * spread * (-2 * output.log_scale).exp(), 1, observed)
+    return excess - output.log_prob(trace.batch.target, observed)

@@ -1,0 +1,35 @@
+"""Codes of which few are active."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..objective import Term, term
+from ..trace import Trace
+
+
+@term
+def l1(model: Any, trace: Trace) -> Tensor:
+    """Σ_j |z_j|. The decoder must be held to unit columns, or it takes over the scale and the term vanishes."""
+    return trace.code.z.abs().sum(1)
+
+
+def kl_to_rate(rate: float) -> Term:
+    """Σ_j KL(ρ ‖ ρ̂_j), ρ̂_j the mean activation of unit j over the batch (Ng 2011, section 3).
+
+    Units must lie in (0, 1): give the latent a sigmoid. The mean ties samples, so the term is a scalar; with
+    batches smaller than about 10 / ρ it is too noisy to mean much.
+    """
+    if not 0 < rate < 1:
+        raise ValueError(f"the target rate must lie between 0 and 1; it is {rate}")
+
+    @term
+    def kl_to_rate(model: Any, trace: Trace) -> Tensor:
+        mean = trace.code.z.float().mean(0).clamp(1e-6, 1 - 1e-6)
+        there = rate * (torch.log(mean.new_tensor(rate)) - mean.log())
+        return (there + (1 - rate) * (torch.log1p(mean.new_tensor(-rate)) - torch.log1p(-mean))).sum()
+
+    return kl_to_rate

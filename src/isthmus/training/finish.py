@@ -1,0 +1,61 @@
+"""Finishing: from where a first-order optimiser stops to where the objective is flat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from ..data import MappedRows, Rows
+from ..model import Learner
+from ..randomness import seeded
+from ..trace import Batch
+
+Finish = Callable[[Learner, Rows | MappedRows, int], None]
+
+
+def lbfgs(iterations: int = 200, chunk: int = 8192, history: int = 20) -> Finish:
+    """Full-batch L-BFGS with a line search, in float64 (Liu & Nocedal 1989).
+
+    Noise is drawn alike in every evaluation, so the objective is a function. Meant for small models, where it
+    reaches what Adam circles around; for a learner with one player.
+    """
+
+    def finish(model: Learner, rows: Rows | MappedRows, seed: int) -> None:
+        players = model.players()
+        if len(players) != 1:
+            raise ValueError(f"L-BFGS minimises one loss; this learner has the players {', '.join(players)}")
+        dtype = next(model.parameters()).dtype
+        model.double()
+        own = [p for p in next(iter(model.players().values())) if p.requires_grad]
+        optimizer = torch.optim.LBFGS(
+            own,
+            max_iter=iterations,
+            history_size=history,
+            line_search_fn="strong_wolfe",
+            tolerance_grad=1e-10,
+            tolerance_change=1e-14,
+        )
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            value = torch.zeros((), dtype=torch.float64, device=own[0].device)
+            with seeded(seed, own[0].device):
+                for start in range(0, len(rows), chunk):
+                    batch = _double(rows.span(start, min(start + chunk, len(rows))))
+                    for _, loss in model.losses(batch, 2**31):  # schedules are over
+                        part = loss.total * (len(batch.input) / len(rows))
+                        part.backward()
+                        value += part.detach()
+            return value
+
+        optimizer.step(closure)
+        model.to(dtype)
+
+    return finish
+
+
+def _double(batch: Batch) -> Batch:
+    input = batch.input.double()
+    target = input if batch.target is batch.input else batch.target.double()
+    return Batch(input, target, batch.context)

@@ -1,0 +1,68 @@
+"""Greedy layer-wise pretraining."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from ..corruptions import gaussian_noise
+from ..data import Rows
+from ..latents import Deterministic
+from ..likelihoods import gaussian
+from ..objective import Term
+from ..randomness import seeded
+from ..terms import squared_error
+
+if TYPE_CHECKING:
+    from ..model import Autoencoder
+
+
+def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None]:
+    """Train each layer of a mirrored mlp, from the outermost in, to denoise the codes that reach it.
+
+    Bengio et al. 2007; with noise, Vincent et al. 2010, section 3.3. Layers stay in place: what is trained here
+    is what fine-tuning starts from.
+    """
+
+    def prepare(model: Autoencoder, rows: Rows, seed: int) -> None:
+        from .fit import fit  # fit calls this function's product
+
+        objective: Term = squared_error
+        encoders, decoders = _layers(model.encoder), list(reversed(_layers(model.decoder)))
+        codes = rows.input
+        for level, (encode, decode) in enumerate(zip(encoders, decoders)):
+            outermost = level == 0
+            layer = type(model)(
+                encode,
+                Deterministic(_linear(encode).out_features),
+                # the mirrored layer ends in its neighbour's activation, but what it explains is this layer's input
+                _linear(decode) if outermost else nn.Sequential(_linear(decode), encoders[level - 1][-1]),
+                gaussian(_linear(encode).in_features, scale=1.0),
+                objective,
+                gaussian_noise(noise),
+            )
+            fit(layer, Rows(codes), epochs=epochs, seed=seed + level + 1, progress=False)
+            with torch.no_grad(), seeded(seed):
+                codes = layer.eval().encode(codes).z
+
+    return prepare
+
+
+def _layers(net: nn.Module) -> list[nn.Sequential]:
+    """An mlp cut before every linear layer."""
+    layers: list[nn.Sequential] = []
+    for module in net.children():
+        if isinstance(module, nn.Linear):
+            layers.append(nn.Sequential(module))
+        elif layers:
+            layers[-1].append(module)
+    return layers
+
+
+def _linear(layer: nn.Sequential) -> nn.Linear:
+    linear = layer[0]
+    assert isinstance(linear, nn.Linear)
+    return linear
