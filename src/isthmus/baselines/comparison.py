@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..metrics.arrays import float64, paired
+from ..metrics.arrays import Array, float64, paired
 from ..metrics.reconstruction import mse, r2
 from .linear import mean_predictor, pca
 
@@ -21,10 +21,10 @@ class Score(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Mean predictor, PCA and model on the same held-out rows; `difference` and its error are those of the mse.
+    """Mean predictor, PCA and model on the same held-out rows, in this order, and who wins.
 
-    `difference` is PCA's error minus the model's, so positive where the model is ahead, and `standard_error`
-    that of the difference, paired by row.
+    `difference` is PCA's mean squared error minus the model's, positive where the model is ahead;
+    `standard_error` is that of the difference, paired by row.
     """
 
     scores: tuple[Score, ...]
@@ -44,8 +44,8 @@ def beside(
 ) -> Comparison:
     """A model's reconstruction of held-out rows beside the mean predictor's and that of PCA of the same size.
 
-    The verdict is by mean squared error and says plainly when the model loses. A difference of less than two
-    standard errors, paired by row, is called one that chance explains.
+    The verdict is by mean squared error and says plainly when the model loses. A difference of less than half
+    a percent, or than two standard errors (paired by row), is a draw.
 
     Args:
         train: (n, ...), the rows the model was trained on; to them the baselines are fitted.
@@ -55,27 +55,28 @@ def beside(
         name: the model's, for the sentence.
         data: what a row is, in the plural, for the sentence: "digits".
 
-    >>> print(beside(x_train, x_test, 8, x_hat, "vae", "digits").verdict)  # doctest: +SKIP vae reconstructs
-    held-out digits with 0.0166 mean squared error; PCA at the same 8 dimensions reaches 0.0250: the
-    autoencoder wins by 34 %.
+    >>> print(beside(x_train, x_test, 8, x_hat, "vae", "digits").verdict)  # doctest: +SKIP
+    vae reconstructs held-out digits with 0.0166 mean squared error; PCA at the same 8 dimensions
+    reaches 0.0250: the autoencoder wins by 34 %.
     """
     test, reconstruction = paired(test, reconstruction)
     train = float64(train)
     observed = ~np.isnan(test)
-    candidates = {
-        "mean": np.broadcast_to(mean_predictor(train).mean, test.shape),
-        f"PCA {dim}": pca(train, dim).reconstruct(test),
-        name: reconstruction,
-    }
-    scores = tuple(
-        Score(label, mse(test, x_hat, observed), r2(test, x_hat, train, observed))
-        for label, x_hat in candidates.items()
-    ) _, linear, model = candidates.values() gap = np.where(observed, np.square(test - linear) -
-    np.square(test - reconstruction), 0.0) per_row = gap.reshape(len(test), -1).sum(1) / observed.sum() *
-    len(test)  # its mean is the difference of the mse error = float(per_row.std(ddof=1) /
-    math.sqrt(len(test))) if len(test) > 1 else math.nan verdict = _verdict(*scores, dim, data,
-    float(per_row.mean()), error, len(test)) return Comparison(scores, verdict, float(per_row.mean()),
-    error)
+
+    def score(label: str, x_hat: Array) -> Score:
+        return Score(label, mse(test, x_hat, observed), r2(test, x_hat, train, observed))
+
+    linear = pca(train, dim).reconstruct(test)
+    scores = (
+        score("mean", mean_predictor(train).reconstruct(test)),
+        score(f"PCA {dim}", linear),
+        score(name, reconstruction),
+    )
+    gap = np.where(observed, np.square(test - linear) - np.square(test - reconstruction), 0.0)
+    per_row = gap.reshape(len(test), -1).sum(1) * (len(test) / observed.sum())
+    error = float(per_row.std(ddof=1) / math.sqrt(len(test))) if len(test) > 1 else math.nan
+    verdict = _verdict(*scores, dim, data, float(per_row.mean()), error, len(test))
+    return Comparison(scores, verdict, float(per_row.mean()), error)
 
 
 def _verdict(
@@ -85,18 +86,18 @@ def _verdict(
         f"{model.name} reconstructs held-out {data} with {model.mse:#.3g} mean squared error; "
         f"PCA at the same {dim} dimensions reaches {linear.mse:#.3g}: "
     )
-    if abs(difference) <= 2 * error:
-        sentence += f"neither wins, on {rows} rows chance explains the difference."
+    if linear.mse <= 1e-20 * mean.mse:  # rounding: as many dimensions as the rows have
+        sentence += "PCA is exact, there is nothing to win."
+    elif abs(difference) <= max(2 * error, 0.005 * linear.mse):
+        sentence += f"a draw (below half a percent, or two standard errors on {rows} rows)."
     elif difference > 0:
         sentence += f"the autoencoder wins by {_percent(1 - model.mse / linear.mse)}."
-    elif linear.mse > 0:
-        sentence += f"the autoencoder loses by {_percent(model.mse / linear.mse - 1)}, PCA is the better
-        choice."
     else:
-        sentence += "the autoencoder loses, PCA is exact."
+        sentence += f"the autoencoder loses by {_percent(model.mse / linear.mse - 1)}; take PCA."
     if model.mse >= mean.mse:
-        sentence += f" It is no better than the mean of the training rows, {mean.mse:#.3g}: it has learned
-        nothing."
+        sentence += (
+            f" The mean of the training rows reaches {mean.mse:#.3g}: the autoencoder has learned nothing."
+        )
     return sentence
 
 

@@ -13,7 +13,7 @@ from .linear import pca
 
 
 class Filtered(NamedTuple):
-    """A filter at its best `parameter`: the PSNR that it reached on the training images, and its test images."""
+    """A filter at its best `parameter`, the PSNR this reached on the training images, and the test images."""
 
     name: str
     parameter: float
@@ -24,13 +24,13 @@ class Filtered(NamedTuple):
 def gaussian_filter(images: Any, sigma: float) -> Array:
     """Each image (n, [c,] h, w) blurred by a Gaussian of `sigma` pixels, mirrored at the borders."""
     images = _images(images)
-    return ndimage.gaussian_filter(images, sigma, axes=(-2, -1))
+    return ndimage.gaussian_filter(images, (*[0] * (images.ndim - 2), sigma, sigma))
 
 
 def median_filter(images: Any, size: int) -> Array:
-    """The median of the size × size pixels around each pixel, (n, [c,] h, w); the filter for impulse noise."""
+    """The median of size × size pixels around each pixel, (n, [c,] h, w); the filter for impulse noise."""
     images = _images(images)
-    return ndimage.median_filter(images, size, axes=(-2, -1))
+    return ndimage.median_filter(images, (*[1] * (images.ndim - 2), size, size))
 
 
 def wiener_filter(images: Any, size: int) -> Array:
@@ -84,7 +84,7 @@ def filters(noisy_train: Any, clean_train: Any, noisy_test: Any, peak: float = 1
 
 
 def best_filter(noisy_train: Any, clean_train: Any, noisy_test: Any, peak: float = 1.0) -> Filtered:
-    """The best of `filters`: the baseline that a denoising autoencoder's PSNR on the test images stands beside.
+    """The best of `filters`: what a denoising autoencoder's PSNR on the test images must stand beside.
 
     >>> best_filter(noisy_train, clean_train, noisy_test)  # doctest: +SKIP
     Filtered(name='PCA projection', parameter=24, psnr=17.04, images=array(...))

@@ -16,9 +16,9 @@ class LinearProjection:
     """Rows projected onto an affine subspace: x ↦ mean + Cᵀ C (x − mean).
 
     Attributes:
-        mean: (...), of the training rows, in a row's own shape. components: (k, d), orthonormal rows, the
-        direction of largest variance first; d counts a row's elements. explained: (k,), the share of the
-        training variance along each component.
+        mean: (...), of the training rows, in a row's own shape.
+        components: (k, d), orthonormal rows, the direction of largest variance first.
+        explained: (k,), the share of the training variance along each component.
     """
 
     mean: Array
@@ -62,8 +62,7 @@ def pca(train: Any, dim: int) -> LinearProjection:
 
     Args:
         train: (n, ...), any shape of row; NaN mark missing values, which are taken at their column's mean.
-        That
-            pulls the components towards directions with few gaps: a baseline, not an imputation.
+            That pulls the components towards directions with few gaps: a baseline, not an imputation.
         dim: components to keep. There are never more than min(n, d); of a larger `dim`, all are kept and the
             training rows are reconstructed exactly. 0 is the mean alone.
 
@@ -86,7 +85,7 @@ def pca(train: Any, dim: int) -> LinearProjection:
 
 
 def mean_predictor(train: Any) -> LinearProjection:
-    """What a model that has learned nothing about a single row reconstructs: the mean of the training rows."""
+    """What a model reconstructs that has learned nothing of a single row: the mean of the training rows."""
     return pca(train, 0)
 
 
@@ -108,7 +107,7 @@ class ProbabilisticPCA:
 
     @property
     def active(self) -> int:
-        """How many latent dimensions are used: eigenvalues above σ², among the first k (Lucas et al. 2019)."""
+        """Latent dimensions in use: eigenvalues above σ², among the first k (Lucas et al. 2019)."""
         return int((self.eigenvalues[: self.weight.shape[1]] > self.variance).sum())
 
     def log_likelihood(self, x: Any) -> Array:
@@ -118,21 +117,24 @@ class ProbabilisticPCA:
             raise ValueError(f"a row has shape {x.shape[1:]}, those it was fitted to {self.mean.shape}")
         if np.isnan(x).any():
             raise ValueError("there are missing values (NaN); fill them before asking for a density")
-        rows = (x - self.mean).reshape(len(x), -1)  # (n, d) d, k = self.weight.shape length =
-        np.square(self.weight).sum(0)  # (k,): W is orthogonal, so WᵀW is this diagonal along = rows @
-        self.weight  # (n, k) # Woodbury: (W Wᵀ + σ² I)⁻¹ = (I − W (σ² I + WᵀW)⁻¹ Wᵀ) / σ² distance =
-        (np.square(rows).sum(1) - (np.square(along) / (self.variance + length)).sum(1)) / self.variance
-        log_determinant = np.log(self.variance + length).sum() + (d - k) * math.log(self.variance) return
-        -0.5 * (d * math.log(2 * math.pi) + log_determinant + distance)
+        rows = (x - self.mean).reshape(len(x), -1)  # (n, d)
+        d, k = self.weight.shape
+        length = np.square(self.weight).sum(0)  # (k,): W is orthogonal, so WᵀW is this diagonal
+        along = rows @ self.weight  # (n, k)
+        # Woodbury: (W Wᵀ + σ² I)⁻¹ = (I − W (σ² I + WᵀW)⁻¹ Wᵀ) / σ²
+        explained = (np.square(along) / (self.variance + length)).sum(1)
+        distance = (np.square(rows).sum(1) - explained) / self.variance
+        log_determinant = np.log(self.variance + length).sum() + (d - k) * math.log(self.variance)
+        return -0.5 * (d * math.log(2 * math.pi) + log_determinant + distance)
 
     def posterior(self, x: Any) -> tuple[Array, Array]:
         """E[z | x], (n, k), and the standard deviations of z given x, (k,), the same for every row.
 
         What the best encoder of a linear VAE computes: M⁻¹ Wᵀ (x − mean) and σ M^-½, M = WᵀW + σ² I.
         """
-        x = float64(x)
+        rows = (float64(x) - self.mean).reshape(len(x), -1)  # (n, d)
         precision = np.square(self.weight).sum(0) + self.variance
-        return (x - self.mean).reshape(len(x), -1) @ self.weight / precision, np.sqrt(self.variance / precision)
+        return rows @ self.weight / precision, np.sqrt(self.variance / precision)
 
 
 def probabilistic_pca(train: Any, dim: int, variance: float | None = None) -> ProbabilisticPCA:
@@ -146,12 +148,12 @@ def probabilistic_pca(train: Any, dim: int, variance: float | None = None) -> Pr
     `active` then counts those that survive, and the others are what is called posterior collapse.
 
     Args:
-        train: (n, ...); NaN mark missing values, taken at their column's mean (which understates the
-        variance). dim: k, from 0 to d − 1. variance: σ², if it is not to be estimated.
+        train: (n, ...); NaN mark missing values, taken at their column's mean (too little variance).
+        dim: k, from 0 to d − 1.
+        variance: σ², if it is not to be estimated.
 
     Raises:
-        ValueError: if `dim` is out of range, or so large for these rows that σ² is 0 and the density
-        infinite.
+        ValueError: if `dim` is out of range, or so large that σ² is 0 and the density infinite.
     """
     mean, rows = _centre(train)
     n, d = rows.shape

@@ -20,9 +20,10 @@ from .passes import Rows, at_rest, batches, device_of, log_prob, rows_of, stocha
 class StandardError(NamedTuple):
     """How much chance there is in an estimate, by its source.
 
-    `rows`: of the mean, had other rows been drawn (it contains the other part, as a row's estimate is
-    noisy). `monte_carlo`: of the mean, had other codes been drawn for the same rows. `per_row`: the latter,
-    of each row.
+    Attributes:
+        rows: of the mean, had other rows been drawn; it contains the next, for a row's estimate is noisy.
+        monte_carlo: of the mean, had other codes been drawn for the same rows.
+        per_row: (n,), of each row, had other codes been drawn for it; what `monte_carlo` is made of.
     """
 
     rows: float
@@ -69,7 +70,7 @@ class Bound(NamedTuple):
 
 
 def log_likelihood(
-    model: Learner, rows: Rows, samples: int = 5000, chunk: int = 8192, seed: int = 0
+    model: Learner, rows: Rows, samples: int = 5000, chunk: int = 2048, seed: int = 0
 ) -> LikelihoodEstimate:
     """log p(x) of each row by importance sampling with the encoder's posterior as proposal.
 
@@ -132,8 +133,9 @@ def log_likelihood(
             squares.append(log_sum_of_squares)
     log_sum, log_sum_of_squares = rows_of(sums), rows_of(squares)  # (n,) over all batches
     per_row = log_sum - math.log(samples)
-    effective = (2 * log_sum - log_sum_of_squares).exp().clamp(1.0, samples)  # the clamp undoes rounding only
-    error = ((samples / effective - 1) / (samples - 1)).sqrt() if samples > 1 else per_row * math.nan
+    effective = (2 * log_sum - log_sum_of_squares).exp()
+    excess = (samples / effective - 1).clamp_min(0.0)  # at the exact posterior it rounds to either side of 0
+    error = (excess / (samples - 1)).sqrt() if samples > 1 else torch.full_like(per_row, math.nan)
     return LikelihoodEstimate(
         per_row,
         float(per_row.mean()),
