@@ -34,13 +34,13 @@ def read_npz(path: Path, key: str | None = None) -> tuple[np.ndarray, np.ndarray
     Labels of `x`, `x_train`, … are `y`, `y_train`, … where the file has them, one for each row.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is named .npz but holds a single array; rename it to .npy")
+        if not zipfile.is_zipfile(path):  # np.load would take it for pickle, or leave it open
+            raise zipfile.BadZipFile("no zip archive, or cut short")
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             keys = list(arrays)
             if key is None and len(keys) == 1:
                 key = keys[0]
-            if key not in keys:
+            if key is None or key not in keys:
                 asked = "holds several arrays" if key is None else f"has no array {key!r}"
                 raise DataError(f"{path} {asked}: {', '.join(keys)}; name one, as in {path.name}:{keys[0]}")
             values = arrays[key]
@@ -60,51 +60,52 @@ def read_idx(path: Path) -> np.ndarray:
     big-endian. Magic, type and size are checked.
     """
     with open_bytes(path) as file:
-        head = _read(file, path, 4)
+        head, _ = _read(file, path, 4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES or head[3] == 0:
             raise DataError(
                 f"{path} is no IDX file: it begins with {head.hex(' ') or 'nothing'}, not with 00 00, "
                 f"a type ({', '.join(f'{code:02x}' for code in IDX_TYPES)}) and the number of axes"
             )
         axes = head[3]
-        lengths = _read(file, path, 4 * axes)
+        lengths, _ = _read(file, path, 4 * axes)
         if len(lengths) < 4 * axes:
             raise DataError(f"{path} ends early: a header of {4 + 4 * axes} bytes has {4 + len(lengths)}")
         shape = struct.unpack(f">{axes}I", lengths)
         dtype = np.dtype(IDX_TYPES[head[2]])
         expected = math.prod(shape) * dtype.itemsize
-        body = _read(file, path, expected + 1)  # one more, to see whether something follows
-    if len(body) != expected:
-        wrong = "ends early" if len(body) < expected else "is too long"
-        found = f"{len(body):,}" if len(body) < expected else "more"
+        body, cut = _read(file, path, expected + 1)  # one more, to see whether something follows
+    if len(body) != expected or cut:
+        wrong = "is too long" if len(body) > expected else "ends early"
+        found = "more follow" if len(body) > expected else f"{len(body):,} follow"
+        checksum = " without their checksum" if len(body) == expected else ""
         raise DataError(
             f"{path} {wrong}: its header promises {shape} values of {dtype.name}, "
-            f"{expected:,} bytes, but {found} follow; fetch the file again"
+            f"{expected:,} bytes, but {found}{checksum}; fetch the file again"
         )
     return np.frombuffer(body, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The file's bytes, decompressed where it is a gzip file, whatever its name."""
+    """The file's bytes, decompressed where its name or its first bytes say gzip."""
     with open(path, "rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
+        compressed = path.suffix == ".gz" or file.read(2) == b"\x1f\x8b"
     return cast("IO[bytes]", gzip.open(path, "rb")) if compressed else open(path, "rb")
 
 
-def _read(file: IO[bytes], path: Path, size: int) -> bytes:
-    """At most `size` bytes; fewer where the file, or its compressed stream, ends early."""
+def _read(file: IO[bytes], path: Path, size: int) -> tuple[bytes, bool]:
+    """At most `size` bytes, and whether a compressed stream was cut before its end."""
     # By chunks: a damaged header may promise more than fits into memory.
     pieces: list[bytes] = []
-    missing = size
+    missing, cut = size, False
     try:
         while missing > 0 and (piece := file.read1(min(missing, CHUNK))):  # type: ignore[attr-defined]
             pieces.append(piece)
             missing -= len(piece)
     except EOFError:
-        pass
+        cut = True
     except DAMAGE as error:
         raise DataError(f"{path} is damaged ({error}); fetch the file again") from error
-    return b"".join(pieces)
+    return b"".join(pieces), cut
 
 
 def _unreadable(path: Path, error: Exception) -> str:

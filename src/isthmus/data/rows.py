@@ -86,12 +86,12 @@ class MappedRows:
         device: torch.device | str = "cpu",
         **context: Any,
     ):
-        same_length(input=input, target=target, **context)
         self.input = _array(input)
         self.target = self.input if target is None else _array(target)
         self.transform = transform
         self.device = torch.device(device)
         self.context = {name: _array(part) for name, part in context.items()}
+        same_length(input=self.input, target=self.target, **self.context)
 
     def __len__(self) -> int:
         return int(self.input.shape[0])
