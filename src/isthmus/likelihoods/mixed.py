@@ -14,7 +14,7 @@ Blocks = Sequence[tuple[int, Callable[..., Likelihood]]]
 
 
 def joint(features: Features, blocks: Blocks) -> Likelihood:
-    """Mixed tables: blocks of columns, independent given the code: log p(x) = Σ log p(x_block) over the blocks.
+    """Mixed tables: blocks of columns, independent given the code: log p(x) = Σ log p(x_block) over blocks.
 
     `blocks` are (columns, family) pairs in the order of the columns; a family is anything that makes a
     likelihood when called with `features=`. The decoder's output is split in the same order, each block as

@@ -16,7 +16,7 @@ LOG_SCALES = (-7.0, 3.0)  # where the range of values is (-1, 1); Salimans et al
 def logistic_mixture(
     features: Features, components: int = 5, levels: int = 256, low: float = 0.0, high: float = 1.0
 ) -> Likelihood:
-    """Values on `levels` equidistant points from `low` to `high`: a mixture of logistics, cut at the midpoints.
+    """Values on `levels` equidistant points from `low` to `high`: a mixture of logistics, cut in between.
 
     p(x) = Σ_k π_k [σ((x + δ - m_k) / s_k) - σ((x - δ - m_k) / s_k)],  δ half a step
 
