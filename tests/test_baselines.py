@@ -170,7 +170,8 @@ def test_verdict_names_the_winner(digits):
     ratio = better.scores[2].mse / better.scores[1].mse
     assert better.verdict == (
         f"vae reconstructs held-out digits with {better.scores[2].mse:.5f} mean squared error; PCA at the "
-        f"same 8 dimensions reaches {better.scores[1].mse:.4f}: the autoencoder wins by {100 * (1 - ratio):.0f} %."
+        f"same 8 dimensions reaches {better.scores[1].mse:.4f}: "
+        f"the autoencoder wins by {100 * (1 - ratio):.0f} %."
     )
     assert str(better).splitlines()[-1] == better.verdict
 
