@@ -1,0 +1,30 @@
+"""A fresh process that runs one import statement and times it inside itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.worker import serve
+
+CHILD = """
+import time
+start = time.perf_counter()
+{statement}
+print(time.perf_counter() - start)
+"""
+
+
+def prepare(statement: str) -> tuple[dict[str, Any], Any]:
+    command = [sys.executable, "-c", CHILD.format(statement=statement)]
+
+    def work() -> dict[str, Any]:
+        child = subprocess.run(command, check=True, capture_output=True, text=True)
+        return {"seconds": float(child.stdout)}
+
+    return {"statement": statement}, lambda seed: work
+
+
+if __name__ == "__main__":
+    serve(prepare)

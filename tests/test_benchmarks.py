@@ -1,0 +1,199 @@
+"""The harness that times us against others: its statistics, its records, and its talk with the workers."""
+
+import hashlib
+import json
+import math
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import harness, speed
+from benchmarks.harness import Pair, Side, Worker, alternate, compare, record, write
+
+PRETENDING = "benchmarks.sides.pretending"
+
+
+def pairs(ratio: float, rounds: int, seed: int, common: float = 0.3, own: float = 0.05) -> list[Pair]:
+    """Rounds in which both sides are slowed alike (`common`) and each for itself (`own`), log-normally."""
+    draw = random.Random(seed)
+    out = []
+    for _ in range(rounds):
+        base = draw.lognormvariate(0, common)
+        a, b = (base * draw.lognormvariate(0, own) for _ in range(2))
+        out.append(Pair({"seconds": ratio * a}, {"seconds": b}, "a", 0.0))
+    return out
+
+
+def test_the_ratio_is_exact_where_rounds_are_scaled_copies() -> None:
+    found = compare(pairs(1.25, 9, seed=0, own=0.0))
+    assert found == pytest.approx((1.25, 1.25, 1.25))
+
+
+def test_the_interval_covers_the_true_ratio_about_as_often_as_it_says() -> None:
+    covered = 0
+    for seed in range(100):
+        found = compare(pairs(0.7, 15, seed), resamples=300)
+        covered += found.low <= 0.7 <= found.high
+        assert found.low <= found.ratio <= found.high
+    assert covered >= 88  # of a nominal 95; fewer than 88 has a probability of 0.004
+
+
+def test_pairing_keeps_the_interval_narrow_where_both_sides_are_slowed_alike() -> None:
+    paired = pairs(1.0, 15, seed=1, common=0.5, own=0.01)
+    shuffled = [Pair(x.a, y.b, "a", 0.0) for x, y in zip(paired, paired[7:] + paired[:7])]
+
+    def width(rounds: list[Pair]) -> float:
+        found = compare(rounds)
+        return math.log(found.high / found.low)
+
+    assert width(paired) < 0.3 * width(shuffled)
+
+
+def test_a_ratio_turned_round_has_the_interval_turned_round() -> None:
+    there = pairs(1.3, 11, seed=2)
+    back = [Pair(p.b, p.a, "a", 0.0) for p in there]
+    assert compare(back).ratio == pytest.approx(1 / compare(there).ratio)
+    assert compare(back).low == pytest.approx(1 / compare(there).high, rel=0.02)
+
+
+def test_workers_take_turns_in_changing_order_and_what_they_print_does_no_harm() -> None:
+    with (
+        Worker(Side("slow", PRETENDING, {"seconds": 3.0, "spread": 0.1})) as a,
+        Worker(Side("fast", PRETENDING, {"seconds": 2.0, "spread": 0.1})) as b,
+    ):
+        rounds = alternate(a, b, rounds=4, rest=0.0)
+        assert a.ready["description"] == {"data": {"name": "none"}} and "pytest" in a.ready["packages"]
+    assert [p.first for p in rounds] == ["a", "b", "a", "b"]
+    assert [(p.a["seed"], p.b["seed"]) for p in rounds] == [(i, i) for i in range(4)]
+    assert compare(rounds) == pytest.approx((1.5, 1.5, 1.5))
+    assert all(p.a["cpu_seconds"] >= 0 for p in rounds)
+
+
+def test_a_worker_that_fails_says_why() -> None:
+    with Worker(Side("broken", PRETENDING, {"seconds": 1.0, "fails_at": 1})) as worker:
+        assert worker.round(0)["seconds"] == 1.0
+        with pytest.raises(RuntimeError, match=r"broken (?s:.*)ArithmeticError: as asked"):
+            worker.round(1)
+    with pytest.raises(RuntimeError, match=r"absent (?s:.*)No module named benchmarks\.sides\.absent"):
+        Worker(Side("absent", "benchmarks.sides.absent")).__enter__()
+
+
+def test_a_record_holds_what_is_needed_to_judge_a_figure(tmp_path: Path) -> None:
+    side = Side("one", PRETENDING, {"seconds": 1.0})
+    with Worker(side) as a, Worker(side) as b:
+        rounds = alternate(a, b, rounds=3, rest=0.0)
+        result = record("trial", a, b, rounds, {"ratio": 1.0}, (0.0, 0.0, 0.0))
+    path = write("trial", result, tmp_path)
+    read = json.loads(path.read_text())
+    assert read == json.loads(json.dumps(result))
+    assert set(read) == {
+        *("schema", "name", "when", "command", "git", "machine", "threads", "load"),
+        *("seeds", "sides", "rounds", "verdict"),
+    }
+    assert len(read["git"]["commit"]) == 40 and isinstance(read["git"]["modified"], bool)
+    assert read["machine"]["cores"] >= 1 and read["machine"]["memory_gib"] > 0
+    assert {"processor", "system", "python"} <= set(read["machine"])
+    assert read["seeds"] == [0, 1, 2] and len(read["rounds"]) == 3
+    for role in "ab":
+        assert {"name", "module", "arguments", "peer", "python", "packages", "description"} <= set(
+            read["sides"][role]
+        )
+
+
+def test_a_record_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write("trial", {"value": 1}, tmp_path)
+    for spoilt in ({"value": float("nan")}, {"value": object()}):
+        with pytest.raises((ValueError, TypeError)):
+            write("trial", spoilt, tmp_path)
+    (tmp_path / "held.json").mkdir()
+    with pytest.raises(OSError):
+        write("held", {"value": 2}, tmp_path)
+    assert json.loads((tmp_path / "trial.json").read_text()) == {"value": 1}
+    assert {path.name for path in tmp_path.iterdir()} == {"trial.json", "held.json"}
+
+
+def test_an_environment_is_built_again_only_when_its_pins_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[list[str]] = []
+    monkeypatch.setattr(harness, "ENVIRONMENTS", tmp_path / "peers")
+    monkeypatch.setattr(harness.venv, "create", lambda folder, with_pip: folder.mkdir(parents=True))
+    monkeypatch.setattr(harness.subprocess, "run", lambda command, check: built.append(command))
+    pins = tmp_path / "some.txt"
+    for text, builds in (("a==1", 1), ("a==1", 1), ("a==2", 2), ("a==2", 2)):
+        pins.write_text(text)
+        python = harness.environment("some", pins)
+        assert len(built) == builds and python == tmp_path / "peers" / "some" / "bin" / "python"
+    assert built[0][0] == str(python) and str(pins) in built[0]
+
+    def fails(command: list[str], check: bool) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(harness.subprocess, "run", fails)
+    pins.write_text("a==3")
+    for _ in range(2):  # half-built: not taken for built
+        with pytest.raises(OSError, match="no network"):
+            harness.environment("some", pins)
+    assert harness.environment(None) == Path(sys.executable)
+    with pytest.raises(FileNotFoundError, match="there are pins for: .*pythae"):
+        harness.environment("nobody")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "options", "holds"),
+    [
+        (1.08, {"at_most": 1.10}, True),
+        (1.12, {"at_most": 1.10}, False),
+        (1 / 1.7, {"at_least": 1.6, "speeds": True}, True),
+        (1 / 1.5, {"at_least": 1.6, "speeds": True}, False),
+    ],
+)
+def test_a_bar_is_judged_in_its_own_direction(ratio: float, options: dict, holds: bool) -> None:
+    case = speed.Case("time", Side("a", PRETENDING), Side("b", PRETENDING), **options)
+    verdict = speed.judge(case, pairs(ratio, 9, seed=3, own=0.0))
+    assert verdict["holds"] is verdict["certain"] is holds
+    assert verdict["ratio"] == pytest.approx(1 / ratio if "speeds" in options else ratio)
+    assert ("DOES NOT HOLD" in speed.sentence(case, verdict)) is not holds
+
+
+def test_sides_that_did_not_do_the_same_work_fail_whatever_their_times() -> None:
+    case = speed.Case("time", Side("a", PRETENDING), Side("b", PRETENDING), at_most=2.0)
+    rounds = [Pair(p.a | {"loss": 200.0}, p.b | {"loss": 100.0}, "a", 0.0) for p in pairs(1.0, 5, seed=4)]
+    verdict = speed.judge(case, rounds)
+    assert not verdict["holds"] and "NOT THE SAME WORK" in speed.sentence(case, verdict)
+
+
+def test_the_command_runs_a_case_prints_its_line_and_tells_by_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow, fast = (Side(name, PRETENDING, {"seconds": s}) for name, s in (("slow", 1.2), ("fast", 1.0)))
+    monkeypatch.setattr(harness.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(speed, "CASES", {"trial": speed.Case("time of nothing", slow, fast, at_most=1.1)})
+    assert speed.main(["trial", "--rounds", "2", "--results", str(tmp_path)]) == 1
+    assert speed.main(["trial", "--rounds", "2", "--results", str(tmp_path), "--self-check"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "slow / fast = 1.200" in first and "bar at most 1.1: DOES NOT HOLD" in first
+    assert "fast / fast = 1.000" in second and "holds" in second
+    assert {path.name for path in tmp_path.iterdir()} == {"trial.json", "trial.self_check.json"}
+    assert json.loads((tmp_path / "trial.json").read_text())["verdict"]["holds"] is False
+    for wrong in (["nothing"], ["trial", "--rounds", "1"]):
+        with pytest.raises(SystemExit) as status:
+            speed.main(wrong)
+        assert status.value.code == 2
+
+
+def test_synthetic_data_repeats_and_real_data_are_used_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks.workload import binary_data
+
+    monkeypatch.setenv("ISTHMUS_DATA", str(tmp_path))  # holds nothing
+    x, description = binary_data(100, 12)
+    again, same = binary_data(100, 12)
+    assert x.equal(again) and description == same and description["name"].startswith("synthetic")
+    assert set(x.unique().tolist()) == {0.0, 1.0}
+    assert description["sha256"] == hashlib.sha256(x.byte().numpy().tobytes()).hexdigest()
