@@ -17,6 +17,7 @@ def mapped(x, folder, **context):
     return MappedRows(np.load(folder / "x.npy", mmap_mode="r"), **context)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, ROWS - 1)), st.sampled_from(["memory", "array", "sparse"]))
 def test_take_is_numpy_indexing(index, kind):
     x = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
@@ -39,6 +40,7 @@ def test_a_target_of_its_own_is_gathered_with_its_input():
         assert batch.input.equal(x[[3, 3, 0]]) and batch.target.equal(clean[[3, 3, 0]])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 30), st.integers(1, 12), st.booleans())
 def test_batches_are_consecutive_slices_of_the_order(n, size, ordered):
     x = torch.arange(2.0 * n).reshape(n, 2)
@@ -94,6 +96,7 @@ def test_rows_refuse_what_does_not_fit():
         batches(Rows(torch.zeros(3, 1)), 0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 2**63), st.integers(0, 10_000))
 def test_an_order_is_a_permutation_of_seed_and_epoch_alone(n, seed, epoch):
     before = torch.random.get_rng_state()
@@ -120,6 +123,7 @@ def test_observed_fills_with_zero_and_leaves_complete_data_alone():
 fractions = st.floats(0.01, 0.99)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), fractions, st.integers(0, 5), st.sampled_from(["random", "order", "groups"]))
 def test_splits_are_disjoint_cover_everything_and_repeat(n, fraction, seed, rule):
     rules = {"random": {}, "order": {"order": np.arange(n)[::-1]}, "groups": {"groups": np.arange(n)}}[rule]
@@ -132,15 +136,17 @@ def test_splits_are_disjoint_cover_everything_and_repeat(n, fraction, seed, rule
         assert len(parts.held_out) == min(max(round(fraction * n), 1), n - 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("aaab"), min_size=2).filter(lambda y: max(map(y.count, y)) > 1), fractions)
 def test_stratified_splits_hold_out_each_class_to_within_a_row(y, fraction):
     parts = split(y, fraction, stratify=y)
     for c in set(y):
         held = sum(y[i] == c for i in parts.held_out)
-        assert abs(held - fraction * y.count(c)) < 1 + 1e-9 or len(parts.held_out) == 1
+        assert abs(held - fraction * y.count(c)) < 1 + 1e-9
         assert held < y.count(c)  # something of it is left to learn from
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=2).filter(lambda g: len(set(g)) > 1), fractions)
 def test_no_group_and_no_time_is_cut_in_two(values, fraction):
     values = np.array(values)
@@ -164,7 +170,7 @@ def test_few_rows_split_and_say_what_was_done():
     for n in (2, 3):
         assert len(split(n, 0.01).held_out) == 1 and len(split(n, 0.99).train) == 1
     lumpy = split(4, 0.25, groups=[0, 0, 1, 1])
-    assert len(lumpy.held_out) == 2 and "1 rows were to be held out; 2 could be" in lumpy.note
+    assert len(lumpy.held_out) == 2 and "of 4 rows, 2 are held out instead of 1" in lumpy.note
 
 
 @pytest.mark.parametrize(
@@ -195,7 +201,7 @@ def test_rules_that_cannot_be_followed(rules, message):
         split(3, 0.5, **rules)
 
 
-@settings(max_examples=20)
+@settings(deadline=None, max_examples=20)
 @given(st.integers(2, 300), st.integers(0, 1000))
 def test_a_different_seed_may_split_differently_but_never_another_number(n, seed):
     assert len(split(n, 0.2, seed=seed).held_out) == len(split(n, 0.2, seed=seed + 1).held_out)

@@ -158,7 +158,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(keep=st.floats(0, 0.97))
 def test_a_file_cut_short_is_named(tmp_path, name, keep):
     path = write(tmp_path, name, FILES[name][: int(keep * len(FILES[name]))])
@@ -203,7 +203,7 @@ def test_idx_errors_count_bytes(tmp_path, content, message):
 cells = st.none() | st.floats(allow_nan=False, width=64) | st.integers(-(10**15), 10**15)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(1, 4).flatmap(lambda w: st.lists(st.lists(cells, min_size=w, max_size=w), min_size=1)),
     st.sampled_from(",;\t|"),

@@ -7,16 +7,18 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 from torch import Tensor
 
 from .catalogue import names
 from .csvs import read_csv
 from .errors import DataError
 from .files import read_idx, read_npy, read_npz
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 CELLS = 1 << 22  # checked at a time, so that a memory map stays on disk
 WORKS = "a .csv, .tsv, .npy, .npz (or path.npz:key), .idx or -ubyte file (.csv, .tsv and IDX also with .gz)"
@@ -50,7 +52,7 @@ def read(source: Any) -> Table:
     columns = None
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
         values, columns = _frame(source)
-    elif sparse.issparse(source):
+    elif hasattr(source, "tocsr"):
         values = source.tocsr()
     elif isinstance(source, Tensor):
         tensor = source.detach().cpu()
@@ -94,13 +96,13 @@ def check_matrix(
     step = max(1, CELLS // math.prod(values.shape[1:]))
     for start in range(0, values.shape[0], step):
         block: Any = values[start : start + step]
-        cells = block.tocoo().data if sparse.issparse(block) else np.asarray(block)
+        cells = block.data if hasattr(block, "tocoo") else np.asarray(block)
         wrong = np.abs(cells) > limit if allow_missing else ~(np.abs(cells) <= limit)
         if not wrong.any():
             continue
         at = tuple(np.argwhere(wrong)[0])
         value = cells[at]
-        if sparse.issparse(block):
+        if hasattr(block, "tocoo"):
             at = tuple(axis[at[0]] for axis in block.tocoo().coords)
         where = _place((start + at[0], *at[1:]), columns)
         if np.isnan(value):

@@ -71,7 +71,7 @@ def split(
         held = generator.permutation(n)[:wanted]
     mask = np.zeros(n, dtype=bool)
     mask[held] = True
-    note = "" if len(held) == wanted else f"{wanted} rows were to be held out; {len(held)} could be"
+    note = "" if len(held) == wanted else f"of {n} rows, {len(held)} are held out instead of {wanted}"
     return Split(np.flatnonzero(~mask), np.flatnonzero(mask), note)
 
 
