@@ -147,7 +147,7 @@ class Multinomial(Distribution):
     """Multinomial(n, softmax(logits)), over all elements of the event; n only for mean and sample."""
 
     def __init__(self, logits: Tensor, draws: int | Tensor = 1):
-        self.logits, self.draws = logits, torch.as_tensor(draws, device=logits.device).expand(len(logits))
+        self.logits, self.draws = logits, draws
 
     def given(self, draws: int | Tensor) -> Multinomial:
         """The same shares, of `draws` events: an int, or (b,)."""
@@ -166,10 +166,15 @@ class Multinomial(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return self.probabilities * self.draws.view(-1, *[1] * (self.logits.dim() - 1))
+        return (self.probabilities.flatten(1) * self.totals[:, None]).view_as(self.logits)
+
+    @property
+    def totals(self) -> Tensor:
+        """The number of events of each sample, (b,)."""
+        return torch.as_tensor(self.draws, device=self.logits.device).expand(len(self.logits))
 
     def sample(self) -> Tensor:
-        shares, draws = self.probabilities.flatten(1), self.draws.long()
+        shares, draws = self.probabilities.flatten(1), self.totals
         counts = torch.zeros_like(shares)
         if draws.numel() and (most := int(draws.max())):
             items = torch.multinomial(shares, most, replacement=True)  # (b, most)

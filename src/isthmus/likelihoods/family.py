@@ -38,7 +38,8 @@ class Family(Likelihood):
     def forward(self, params: Tensor) -> Distribution:
         if self.stacked:
             return self.distribution(params.unflatten(1, (self.blocks, -1)))
-        blocks = iter(params.chunk(self.per_feature, 1))
+        # one block is passed on as it is: the gradient of chunk is a copy
+        blocks = iter(params.chunk(self.per_feature, 1) if self.per_feature > 1 else (params,))
         own = [next(blocks) for _ in range(self.blocks)]
         return self.distribution(*own, *(positive(blocks) for positive in self.positives))
 
@@ -52,7 +53,9 @@ class Positive(nn.Module):
     `choice` is the number itself, "shared" (one parameter for all elements), "feature" (a parameter of the
     event's shape) or "sample" (a block of the decoder's output). All but the fixed one are bounded softly,
     log value = m + h tanh((raw - m) / h), m the middle and h half the width of `bounds`: near the middle the
-    raw number is the log, and no data can drive it to where a density is infinite or NaN.
+    raw number is the log, and no data can drive it to where a density is infinite or NaN. Parameters are kept
+    in tenths: Adam moves each by about its learning rate a step, whatever the gradient, so that log σ would
+    take thousands of steps of 0.001 to reach -3, while the model is trained under a wrong σ.
 
     Raises ValueError where `choice` is none of these.
     """
@@ -76,7 +79,7 @@ class Positive(nn.Module):
         elif choice in ("shared", "feature"):
             shape = () if choice == "shared" else (features,) if isinstance(features, int) else features
             raw = self.middle + self.reach * math.atanh((start - self.middle) / self.reach)
-            self.raw = nn.Parameter(torch.full(shape, raw))
+            self.tenths = nn.Parameter(torch.full(shape, raw / 10))
         elif not self.delivered:
             raise ValueError(
                 f"{name} is {choice!r}; it can be a positive number, or one of "
@@ -86,7 +89,7 @@ class Positive(nn.Module):
     def forward(self, blocks: Iterator[Tensor]) -> Tensor:
         if not isinstance(self.choice, str):
             return self.log
-        raw = next(blocks) if self.delivered else self.raw
+        raw = next(blocks) if self.delivered else 10 * self.tenths
         return self.middle + self.reach * torch.tanh((raw - self.middle) / self.reach)
 
     def extra_repr(self) -> str:
