@@ -42,7 +42,9 @@ def save(folder: str | Path, model: Learner, recipe: Recipe | None = None, **not
         "versions": versions(),
         **notes,
     }
-    text = json.dumps(header, indent=2, ensure_ascii=False) + "\n"  # before anything is written, as it may fail
+    text = (
+        json.dumps(header, indent=2, ensure_ascii=False) + "\n"
+    )  # before anything is written, as it may fail
     folder = Path(folder)
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
     write_atomically(folder / "weights.safetensors", to_bytes(tensors))

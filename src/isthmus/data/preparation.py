@@ -1,0 +1,204 @@
+"""From what a person has to what a net learns from, and back: scaling, missing values, a likelihood that fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import likelihoods
+from ..likelihoods import Likelihood
+from ..likelihoods.likelihood import REAL, Features
+from ..recipes import nearest
+from .errors import DataError
+from .rows import Rows, observed
+
+SCALINGS = ("auto", "columns", "whole", "none")
+Family = Callable[[Features], Likelihood]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How raw rows become rows for a net, learned from training rows alone; JSON can hold it.
+
+    What the encoder reads is (x − shift) / scale, of log(1 + x) where `log`. What is explained is the same where
+    the likelihood is `continuous`; a discrete one explains x itself. `shift` and `scale` are one number or one
+    for each column, `notes` say in words what was chosen and why.
+    """
+
+    shape: tuple[int, ...]
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+    continuous: bool = True
+    log: bool = False
+    grey: bool = False  # images came without a channel axis, and go out without one
+    notes: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> Features:
+        """The event shape, as methods take it."""
+        return self.shape[0] if len(self.shape) == 1 else self.shape
+
+    def rows(self, x: np.ndarray, **context: Tensor) -> Rows:
+        """Raw rows (n, ...) as a model reads them; a missing value (NaN) is masked, and 0 stands in its place.
+
+        Raises:
+            DataError: for rows of another shape than those of training.
+        """
+        x = self.shaped(x).astype(np.float64)
+        scaled = ((np.log1p(x) if self.log else x) - self._column(self.shift)) / self._column(self.scale)
+        input, present = observed(torch.from_numpy(scaled).float())
+        if present is not None:
+            context = {**context, "observed": present}
+        target = None if self.continuous else observed(torch.from_numpy(x).float())[0]
+        return Rows(input, target, **context)
+
+    def restore(self, x: Tensor) -> np.ndarray:
+        """Targets, or what a model says of them, in the data's own units (float64)."""
+        values = x.detach().cpu().double().numpy()
+        values = values * self._column(self.scale) + self._column(self.shift) if self.continuous else values
+        return values[:, 0] if self.grey else values
+
+    def log_volume(self, present: Tensor | None) -> np.ndarray | float:
+        """Σ log scale over observed elements: log densities of targets minus this are those of the data."""
+        if not self.continuous:
+            return 0.0
+        logs = np.broadcast_to(np.log(self._column(self.scale)), self.shape)
+        if present is None:
+            return float(logs.sum())
+        return np.where(present.cpu().numpy(), logs, 0.0).reshape(len(present), -1).sum(1)
+
+    def shaped(self, x: np.ndarray) -> np.ndarray:
+        """Rows with the axes of training: grey images get their channel, flat rows of pixels their picture."""
+        if x.shape[1:] == self.shape:
+            return x
+        if len(self.shape) == 3 and math.prod(x.shape[1:]) == math.prod(self.shape):
+            return x.reshape(-1, *self.shape)
+        raise DataError(
+            f"these rows have shape {x.shape[1:]}; the model was fitted to rows of shape {self.shape}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> Preparation:
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in state.items()})
+
+    def _column(self, numbers: tuple[float, ...]) -> np.ndarray:
+        return np.asarray(numbers).reshape(self.shape) if len(numbers) > 1 else np.asarray(numbers[0])
+
+
+def prepare(
+    x: np.ndarray, likelihood: Family | str = "auto", scaling: str = "auto", *, counts: bool = False
+) -> tuple[Preparation, Family | None]:
+    """Look at training rows and decide: how to scale them, and which likelihood explains them.
+
+    The likelihood is None where the method's own, for real numbers, shall stay.
+
+    Args:
+        x: (n, d), (n, h, w) or (n, c, h, w), NaN where values are missing.
+        likelihood: a function such as `isthmus.likelihoods.student_t`, its name, or "auto" (see `choose`).
+        scaling: "columns" (each to mean 0 and standard deviation 1), "whole" (one shift and factor for all),
+            "none", or "auto": columns for tables, whole for images, none for 0/1 and for what lies in a known
+            range. With "columns" a model of real numbers does not notice in which units they were measured.
+        counts: whether whole numbers may be taken for counts: what came in was of an integer type.
+
+    Raises:
+        DataError: for an unknown name, and where the likelihood cannot explain a value.
+    """
+    if scaling not in SCALINGS:
+        raise DataError(
+            f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}{nearest(scaling, SCALINGS)}"
+        )
+    grey = x.ndim == 3
+    x = x[:, None] if grey else x
+    shape = x.shape[1:]
+    present = ~np.isnan(x)
+    notes = _missing(present)
+    if likelihood == "auto":
+        family, why = choose(x[present], counts)
+        notes.append(why)
+    else:
+        family = _named(likelihood) if isinstance(likelihood, str) else likelihood
+    explain = (family or likelihoods.gaussian)(shape[0] if len(shape) == 1 else shape)
+    continuous = explain.support is REAL
+    if not continuous:
+        target, mask = observed(torch.from_numpy(x).float())
+        if complaint := explain.refuse(target, mask):
+            raise DataError(complaint)
+    ends = explain.support.contains(torch.tensor([-1.0, 1e6])).tolist()
+    log = not continuous and ends == [False, True]  # counts, without an upper end
+    if scaling == "auto":
+        scaling = "columns" if log or len(shape) == 1 else "whole"
+        scaling = scaling if continuous or log else "none"
+    shift, scale, constant = _affine(np.log1p(x) if log else x, present, scaling)
+    if len(constant):
+        notes.append(f"{_columns(constant)} constant")
+    words = {
+        "columns": "columns are brought to mean 0 and standard deviation 1",
+        "whole": "all values are brought to mean 0 and standard deviation 1 together",
+        "none": "values are not scaled",
+    }
+    notes.append(words[scaling] + (", after log(1 + x)" if log else ""))
+    return Preparation(shape, shift, scale, continuous, log, grey, tuple(notes)), family
+
+
+def choose(values: np.ndarray, counts: bool) -> tuple[Family | None, str]:
+    """A likelihood for these values, flat and none missing, and the reason in words."""
+    if len(values) and np.isin(values, (0, 1)).all() and values.min() != values.max():
+        return likelihoods.bernoulli, "all values are 0 or 1: Bernoulli likelihood"
+    whole = len(values) > 0 and values.min() >= 0 and bool((values == np.floor(values)).all())
+    if whole and counts and (values == 0).mean() >= 0.2 and values.var() > values.mean():
+        return likelihoods.negative_binomial, (
+            "whole numbers, many of them 0, that vary more than a Poisson's: negative binomial likelihood "
+            '(likelihood="gaussian" if they are not counts)'
+        )
+    hint = ' (likelihood="negative_binomial" if they are counts)' if whole else ""
+    return None, f"{'whole' if whole else 'real'} numbers: the method's likelihood for real numbers{hint}"
+
+
+def _named(name: str) -> Family:
+    known = [n for n in dir(likelihoods) if n.islower() and callable(getattr(likelihoods, n))]
+    if name not in known:
+        raise DataError(
+            f"there is no likelihood {name!r}{nearest(name, known)}; there are auto, {', '.join(known)}"
+        )
+    family: Family = getattr(likelihoods, name)
+    return family
+
+
+def _missing(present: np.ndarray) -> list[str]:
+    if present.all():
+        return []
+    notes = [f"{1 - present.mean():.1%} of the values are missing: they are neither read nor explained"]
+    empty = np.flatnonzero(~present.reshape(len(present), -1).any(0))
+    return [*notes, f"{_columns(empty)} without any value"] if len(empty) else notes
+
+
+def _columns(which: np.ndarray) -> str:
+    more = f" and {len(which) - 1} more are" if len(which) > 1 else " is"
+    return f"column {which[0]}{more}"
+
+
+def _affine(
+    x: np.ndarray, present: np.ndarray, scaling: str
+) -> tuple[tuple[float, ...], tuple[float, ...], np.ndarray]:
+    """Shift, scale, and which columns are constant up to rounding; their scale is 1."""
+    if scaling == "none":
+        return (0.0,), (1.0,), np.array([], int)
+    axis = 0 if scaling == "columns" else None
+    count = np.maximum(present.sum(axis), 1)
+    largest = np.maximum(np.where(present, np.abs(x), 0).max(axis), np.finfo(float).tiny)
+    unit = np.where(present, x / largest, 0)  # so that squares neither overflow nor vanish
+    mean = unit.sum(axis) / count
+    spread = np.sqrt((np.where(present, unit - mean, 0) ** 2).sum(axis) / count)
+    constant = np.atleast_1d(spread < 1e-9).ravel()
+    scale = np.where(spread < 1e-9, 1.0, spread * largest)
+    flat = [tuple(np.atleast_1d(each).ravel().tolist()) for each in (mean * largest, scale)]
+    return flat[0], flat[1], np.flatnonzero(constant)
