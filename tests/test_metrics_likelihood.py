@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import multivariate_normal
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus.baselines import probabilistic_pca
 from isthmus.distributions import DiagonalNormal
 from isthmus.latents import Deterministic, Gaussian, Latent
 from isthmus.likelihoods import gaussian
 from isthmus.metrics import bits_per_dimension, elbo, kl_per_dimension, log_likelihood
+from isthmus.metrics.passes import Rows
 from isthmus.model import Autoencoder, Given
 from isthmus.terms import kl, reconstruction
 from isthmus.trace import Batch, Code, Stage
@@ -206,16 +207,12 @@ def test_estimates_repeat_and_leave_the_process_as_it_was(data):
 def test_rows_come_in_any_shape_of_parcel(data):
     train, test = data
     model, solution = linear_vae(train)
-    exact = solution.log_likelihood(test)
     tensor = torch.tensor(test)
-    for rows in (
-        test,
-        tensor,
-        tensor.float(),
-        Batch(tensor, tensor),
-        [tensor[:3], Batch(tensor[3:], tensor[3:])],
-    ):
+    parcels: list[Tensor | Batch] = [tensor[:3], Batch(tensor[3:], tensor[3:])]
+    every: list[Rows] = [test, tensor, tensor.float(), Batch(tensor, tensor), parcels, iter(parcels)]
+    for rows in every:
         estimate = log_likelihood(model, rows, samples=3)
+        exact = solution.log_likelihood(test)
         assert estimate.per_row.numpy() == pytest.approx(exact, abs=1e-4)  # float32 rows among them
     assert "40 rows; of 3 samples 3 are effective" in str(estimate)
     one = log_likelihood(model, test[:1], samples=1)

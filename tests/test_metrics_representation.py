@@ -82,17 +82,17 @@ def test_a_probe_does_not_depend_on_the_units_of_the_code():
 
 
 def test_a_probe_for_numbers_reports_r2():
-    """y = z_0 + noise: R² is 1 / (1 + noise²), and of pure noise 0."""
+    """y = 10 + z_0 + noise: R² is 1 / (1 + noise²), and of pure noise 0."""
     rng = np.random.default_rng(0)
     z, z_test = rng.normal(size=(2000, 5)), rng.normal(size=(2000, 5))
     for noise in (0.1, 1.0):
-        y, y_test = (codes[:, 0] + noise * rng.normal(size=2000) for codes in (z, z_test))
+        y, y_test = (10 + codes[:, 0] + noise * rng.normal(size=2000) for codes in (z, z_test))
         probe = linear_probe(z, y, z_test, y_test)
         assert probe.measure == "r2" and probe.baseline == 0.0
         assert probe.score == pytest.approx(1 / (1 + noise**2), abs=4 * probe.standard_error + 0.005)
     with pytest.raises(AttributeError, match="R²"):
         probe.accuracy  # noqa: B018
-    blind = linear_probe(z, rng.normal(size=2000), z_test, rng.normal(size=2000))
+    blind = linear_probe(z, 10 + rng.normal(size=2000), z_test, 10 + rng.normal(size=2000))
     assert abs(blind.score) < 0.02
 
 
