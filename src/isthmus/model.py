@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from .distributions import Distribution
 from .latents import Latent
 from .objective import Loss, Objective, Term
-from .trace import NOTHING, Batch, Code, Trace
 from .randomness import drawing_from
+from .trace import NOTHING, Batch, Code, Trace
 
 if TYPE_CHECKING:
     from .data import Rows
@@ -60,8 +60,16 @@ def call(net: nn.Module, x: Any, context: Mapping[str, Any]) -> Any:
     return net(x, **context) if isinstance(net, Given) else net(x)
 
 
+def in_sight(x: Any, context: Mapping[str, Any]) -> Any:
+    """What a net may read: zero wherever the context says that a value is missing, whatever stood there."""
+    observed = context.get("observed")
+    if observed is None or not isinstance(x, Tensor) or observed.shape != x.shape:
+        return x
+    return torch.where(observed, x, torch.zeros((), dtype=x.dtype, device=x.device))
+
+
 def full(x: Any) -> Any:
-    """Back to single precision after a net under autocast: log-space sums and quantisers are wrong in bf16."""
+    """Back to single precision after a net under autocast: log-space sums and quantisers need it."""
     return x.float() if isinstance(x, Tensor) and x.dtype in (torch.bfloat16, torch.float16) else x
 
 
@@ -102,7 +110,7 @@ class Autoencoder(Learner):
     ) -> Code:
         """The code of (b, ...): the posterior's mean or mode, or with `sample` a draw from it."""
         with drawing_from(generator):
-            return self.latent(full(call(self.encoder, x, context)), sample)
+            return self.latent(full(call(self.encoder, in_sight(x, context), context)), sample)
 
     def decode(self, z: Tensor, **context: Any) -> Distribution:
         """(b, dim) -> the distribution over targets."""
@@ -114,8 +122,10 @@ class Autoencoder(Learner):
             return self.decode(self.latent.sample(n), **context)
 
     def forward(self, batch: Batch, noisy: bool | None = None, step: int = 0) -> Trace:
-        """One pass. `noisy` corrupts and samples; by default in train() only, so that eval() is deterministic."""
+        """One pass. `noisy` corrupts and samples; by default in train() only: eval() is deterministic."""
         noisy = self.training if noisy is None else noisy
+        if "observed" in batch.context:
+            batch = batch._replace(input=in_sight(batch.input, batch.context))
         if noisy and self.corrupt is not None:
             batch = self.corrupt(batch)
         features = full(call(self.encoder, batch.input, batch.context))
@@ -126,7 +136,7 @@ class Autoencoder(Learner):
         return {"autoencoder": self.parameters()}
 
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
-        # noisy in eval() too: a held-out loss is the training objective, with dropout and the like switched off
+        # noisy in eval() too: a held-out loss is the training objective, with dropout and such switched off
         yield "autoencoder", self.objective(self, self(batch, noisy=True, step=step))
 
 

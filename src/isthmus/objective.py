@@ -25,8 +25,8 @@ Weight = float | Callable[[int], float]
 class Term:
     """A named function of (model, trace): one value per sample, (b,), or a scalar where samples are tied.
 
-    Values are in nats, or in squared units of the data, summed over the event. `weight * term` scales it, where
-    the weight is a number or a schedule (a function of the step); `term + term` makes an `Objective`.
+    Values are in nats, or in squared units of the data, summed over the event. `weight * term` scales it,
+    where the weight is a number or a schedule (a function of the step); `term + term` makes an `Objective`.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Objective:
 
 
 class Loss:
-    """Named values with their weights; `total` is what is minimised, `values` and `means` what is reported."""
+    """Named values and their weights; `total` is what is minimised, `values` and `means` are reported."""
 
     __slots__ = ("means", "total", "values", "weights")
 

@@ -1,4 +1,4 @@
-"""A recipe is a function with some of its arguments: configuration, checkpoint header and search space in one."""
+"""A recipe is a function and some of its arguments: configuration, checkpoint header, search space in one."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Recipe:
     >>> Recipe(beta_vae, dim=3, beta=4.0)
     beta_vae(dim=3, beta=4.0)
 
-    Calling it calls the function; a recipe among its arguments is handed on as what it is, a function. `facts`
-    are what only the data know, such as `features`: they go to every function in the tree that takes an
-    argument of that name and was not given one. The function may be named: `Recipe("beta_vae", dim=3)`.
+    Calling it calls the function; a recipe among its arguments is handed on as what it is, a function.
+    `facts` are what only the data know, such as `features`: they go to every function in the tree that takes
+    an argument of that name and was not given one. The function may be named: `Recipe("beta_vae", dim=3)`.
     """
 
     def __init__(self, function: Callable[..., Any] | str, **arguments: Any):
@@ -52,7 +52,8 @@ class Recipe:
         for name in arguments:
             if name not in known:
                 raise TypeError(
-                    f"{self.name} takes no argument {name!r}{nearest(name, known)}; it takes {', '.join(known)}"
+                    f"{self.name} takes no argument {name!r}{nearest(name, known)}; "
+                    f"it takes {', '.join(known)}"
                 )
 
     @property
@@ -85,7 +86,7 @@ class Recipe:
     __hash__ = None  # type: ignore[assignment]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """scikit-learn's contract: the function and its arguments, and with `deep` those of nested recipes."""
+        """scikit-learn's contract: function and arguments, and with `deep` those of nested recipes."""
         params = {"function": self.function, **self.arguments}
         if deep:
             nested = {k: v for k, v in self.arguments.items() if isinstance(v, Recipe)}
@@ -168,8 +169,8 @@ def address(function: Any) -> str:
     name = getattr(function, "__qualname__", "")
     if not name or "<" in name or "." in name:
         raise TypeError(
-            f"{function!r} cannot be written down: only functions and classes at the top level of a module can. "
-            "Where you wrote a lambda or a partial, use a Recipe"
+            f"{function!r} cannot be written down: only functions and classes at the top level of a module "
+            "can. Where you wrote a lambda or a partial, use a Recipe"
         )
     return f"{function.__module__}:{name}"
 
@@ -186,8 +187,8 @@ def plain(value: Any, where: str) -> Any:
         return {"mapping": {str(k): plain(v, where) for k, v in value.items()}}
     if callable(value) and not isinstance(value, nn.Module):
         return {"function": address(value)}
-    if hasattr(value, "item"):
-        return value.item()
+    if hasattr(value, "item") and not getattr(value, "shape", ()):
+        return value.item()  # a number of numpy or torch
     raise TypeError(f"argument {where!r} is a {type(value).__name__}, which a recipe cannot write down")
 
 

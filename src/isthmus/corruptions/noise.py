@@ -1,7 +1,7 @@
 """Damage done to the input while training. The target stays.
 
-A corruption is a function from a batch to a harder one; these functions make them. Whatever the loss must know
-about the damage goes into the context.
+A corruption is a function from a batch to a harder one; these functions make them. Whatever the loss must
+know about the damage goes into the context.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..model import in_sight
 from ..trace import Batch
 
 Corruption = Callable[[Batch], Batch]
@@ -56,8 +57,8 @@ def salt_and_pepper(rate: float, low: float = 0.0, high: float = 1.0) -> Corrupt
 
 
 def binarise(batch: Batch) -> Batch:
-    """Both input and target drawn anew from Bernoulli(x) each time: dynamic binarisation (Burda et al. 2016)."""
-    x = torch.bernoulli(batch.target)
+    """Input and target drawn anew from Bernoulli(x) each time: dynamic binarisation (Burda et al. 2016)."""
+    x = torch.bernoulli(in_sight(batch.target, batch.context))
     return batch._replace(input=x, target=x)
 
 

@@ -14,8 +14,8 @@ class Deterministic(Latent):
 
     It says nothing of where codes lie. Until `fit_prior` has seen some, `sample` draws from N(0, I), and what
     that decodes to need not look like data; afterwards from the Gaussian fitted to them, the simplest ex-post
-    density (Ghosh et al. 2020, section 4, arXiv:1903.12436). `matched` says that training itself pulls the codes
-    towards N(0, I), as in a Wasserstein autoencoder: then that stays the prior.
+    density (Ghosh et al. 2020, section 4, arXiv:1903.12436). `matched` says that training itself pulls the
+    codes towards N(0, I), as in a Wasserstein autoencoder: then that stays the prior.
     """
 
     location: Tensor

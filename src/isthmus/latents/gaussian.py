@@ -14,9 +14,9 @@ from .latent import Latent
 class Gaussian(Latent):
     """A diagonal Gaussian posterior against a standard normal prior (Kingma & Welling 2014, appendix B).
 
-    The encoder delivers (b, 2 dim): means, then log standard deviations. These are held smoothly below `bound`,
-    since the exponential of an unbounded one is the classical source of NaN, and a posterior several times as
-    wide as its prior is never an answer.
+    The encoder delivers (b, 2 dim): means, then log standard deviations. These are held smoothly below
+    `bound`, since the exponential of an unbounded one is the classical source of NaN, and a posterior several
+    times as wide as its prior is never an answer.
     """
 
     zero: Tensor

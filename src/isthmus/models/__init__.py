@@ -1,4 +1,4 @@
-"""Methods from the literature, a function each. Each chooses parts for the one flow, or is a `Learner` of its own."""
+"""Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, wae_gan
 from .plain import autoencoder, contractive, denoising, linear, sparse_kl, sparse_l1, stacked, tied

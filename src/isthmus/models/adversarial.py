@@ -55,9 +55,9 @@ class Adversarial(Learner):
 
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
         trace = self.autoencoder(batch, noisy=True, step=step)
-        yield "autoencoder", self.autoencoder.objective(self, trace)
         z = trace.code.z.detach()
         yield "critic", judging(self.critic(self.autoencoder.latent.sample(len(z))), self.critic(z))
+        yield "autoencoder", self.autoencoder.objective(self, trace)  # asks the critic that has just learned
 
 
 def judging(real: Tensor, fake: Tensor) -> Loss:

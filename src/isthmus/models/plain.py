@@ -18,7 +18,9 @@ from ..recipes import Recipe, method
 from ..terms import contraction, kl_to_rate, l1, reconstruction
 from ..training.greedy import greedy
 
-UNIT = Recipe(gaussian, scale=1.0)  # −log p = ½ ‖x − x̂‖² + constant: what penalties in papers are weighed against
+UNIT = Recipe(
+    gaussian, scale=1.0
+)  # −log p = ½ ‖x − x̂‖² + constant: what penalties in papers are weighed against
 
 
 @method
@@ -50,7 +52,8 @@ def autoencoder(
 def linear(features: int, dim: int = 8, *, likelihood: Callable[..., Any] = gaussian) -> Autoencoder:
     """The linear autoencoder: its best reconstruction is PCA's, its code any basis of the same subspace.
 
-    First-order optimisers stop a degree or two short of that subspace: finish with `fit(..., finish=lbfgs())`.
+    First-order optimisers stop a degree or two short of that subspace: finish with `fit(...,
+    finish=lbfgs())`.
 
     Reference: Baldi & Hornik, Neural Networks and Principal Component Analysis, Neural Networks 2, 1989.
     """
@@ -83,9 +86,10 @@ def stacked(
     activation: type[nn.Module] = nn.ReLU,
     likelihood: Callable[..., Any] = gaussian,
 ) -> Autoencoder:
-    """Greedy layer-wise pretraining, then fine-tuning of the whole: each layer first denoises the codes below.
+    """Greedy layer-wise pretraining, then fine-tuning: each layer first denoises the codes below it.
 
-    `fit` pretrains before its first step, `epochs` for every layer, with Gaussian noise on each layer's input.
+    `fit` pretrains before its first step, `epochs` for every layer, with Gaussian noise on each layer's
+    input.
 
     Reference: Bengio et al., Greedy Layer-Wise Training of Deep Networks, NeurIPS 2007; Vincent et al. 2010.
     """
@@ -111,7 +115,8 @@ def denoising(
 
     `corruption(noise)` makes the damage: `gaussian_noise`, `masking_noise` or `salt_and_pepper`.
 
-    Reference: Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders, ICML 2008.
+    Reference: Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders, ICML
+    2008.
 
     >>> denoising(64, noise=0.25, corruption=masking_noise)  # doctest: +SKIP
     """
@@ -128,9 +133,10 @@ def sparse_l1(
     weight: float = 0.1,
     likelihood: Callable[..., Any] = UNIT,
 ) -> Autoencoder:
-    """An over-complete code of which few entries are active: ½‖x − Dz‖² + λ Σ_j |z_j|, z = ReLU(Wx + c).
+    """An over-complete code of few active entries: ½‖x − Dz‖² + λ Σ_j |z_j|, z = ReLU(Wx + c).
 
-    Columns of D have unit length; otherwise the penalty is evaded by scaling. `dim` is 4 × features by default.
+    Columns of D have unit length; otherwise the penalty is evaded by scaling. `dim` is 4 × features by
+    default.
 
     Reference: Ng, Sparse Autoencoder, CS294A lecture notes, 2011; Olshausen & Field, Nature 381, 1996.
     """

@@ -62,7 +62,8 @@ def beta_vae(
 
     `warmup_steps` lets β grow from 0; `free_nats` per dimension cost nothing (see `isthmus.terms.free_bits`).
 
-    Reference: Higgins et al., beta-VAE, ICLR 2017; warm-up: Bowman et al. 2016; free bits: Kingma et al. 2016.
+    Reference: Higgins et al., beta-VAE, ICLR 2017; warm-up: Bowman et al. 2016; free bits: Kingma et al.
+    2016.
     """
     explain = likelihood(features)
     encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
@@ -103,7 +104,9 @@ def conditional_vae(
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = gaussian,
 ) -> Autoencoder:
-    """p(x | y) with q(z | x, y): both sides see the label, so the code need not hold it. Context: `labels` (b,).
+    """p(x | y) with q(z | x, y): both sides see the label, so that the code need not hold it.
+
+    Context: `labels` (b,), whole numbers below `classes`.
 
     Reference: Sohn, Lee & Yan, Learning Structured Output Representation, NeurIPS 2015; Kingma et al. 2014.
     """
@@ -124,7 +127,7 @@ def iwae(
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = gaussian,
 ) -> Autoencoder:
-    """The importance-weighted autoencoder: −log 1/k Σ_i p(x, z_i) / q(z_i | x), a tighter bound than the ELBO.
+    """Importance-weighted autoencoder: −log 1/k Σ_i p(x, z_i) / q(z_i | x), a tighter bound than the ELBO.
 
     Reference: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders, ICLR 2016, arXiv:1509.00519.
     """
@@ -135,7 +138,7 @@ def iwae(
 
 @method
 def linear_vae(features: int, dim: int = 8, *, likelihood: Callable[..., Any] = gaussian) -> Autoencoder:
-    """Affine encoder and decoder: its best ELBO is the likelihood of probabilistic PCA, reached without noise.
+    """Affine encoder and decoder: its best ELBO is the likelihood of probabilistic PCA.
 
     The expectation over the posterior is taken in closed form, so the objective is exact; `fit(...,
     finish=lbfgs())` brings it to the optimum. Needs a Gaussian likelihood that is not per-sample.

@@ -1,4 +1,4 @@
-"""Plain networks: functions that build them. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
+"""Functions that build plain networks. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
 
 from .conditional import OneHot
 from .convolutional import convs, residual_block

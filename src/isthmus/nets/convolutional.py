@@ -41,11 +41,11 @@ def convs(
     dropout: float = 0.0,
     blocks: int = 0,
 ) -> tuple[nn.Module, nn.Module]:
-    """A convolutional encoder (b, c, h, w) -> (b, coded), and its exact mirror (b, dim) -> (b, *explained).
+    """A convolutional encoder (b, c, h, w) -> (b, coded), its exact mirror (b, dim) -> (b, *explained).
 
-    Each of the `hidden` channel counts halves the image (kernel 4, stride 2: divisible, so that the transposed
-    convolution lays no checkerboard, Odena 2016), odd sizes come back exactly, and an axis below 4 is kept.
-    `blocks` residual blocks follow each of them (He 2016); `norm` is called with the channels.
+    Each of the `hidden` channel counts halves the image (kernel 4, stride 2: divisible, so that the
+    transposed convolution lays no checkerboard, Odena 2016), odd sizes come back exactly, and an axis below 4
+    is kept. `blocks` residual blocks follow each of them (He 2016); `norm` is called with the channels.
     """
     if isinstance(features, int) or isinstance(explained, int) or len(features) != 3:
         raise ValueError(

@@ -41,7 +41,7 @@ def mlp(
         raise ValueError(f"an mlp needs at least two widths, all positive, not {widths}")
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths[:-1]):
-        block = [initialise(nn.Linear(before, after), activation)]
+        block: list[nn.Module] = [initialise(nn.Linear(before, after), activation)]
         block += [norm(after)] if norm else []
         block += [activation()]
         block += [nn.Dropout(dropout)] if dropout else []
@@ -63,8 +63,8 @@ def mlps(
 ) -> tuple[nn.Module, nn.Module]:
     """An encoder (b, *features) -> (b, coded), and its mirror, a decoder (b, dim) -> (b, *explained).
 
-    With `tied` the decoder uses the encoder's weights, transposed; then the code is as wide as what the encoder
-    delivers and the decoder as what it reads.
+    With `tied` the decoder uses the encoder's weights, transposed; then the code is as wide as what the
+    encoder delivers and the decoder as what it reads.
     """
     encoder = mlp(
         size(features),
@@ -117,11 +117,13 @@ def transposed(
 
 
 class Transposed(nn.Module):
-    """x -> x W + b, with the W of a `nn.Linear` elsewhere: a view, so that W is one parameter, once registered."""
+    """x -> x W + b, with the W of a `nn.Linear` elsewhere: a view, so that W stays one parameter."""
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
-        self.linear = (linear,)  # in a tuple it is not registered a second time, and a deep copy still follows
+        self.linear = (
+            linear,
+        )  # in a tuple it is not registered a second time, and a deep copy still follows
         self.bias = nn.Parameter(linear.weight.new_zeros(linear.in_features))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -13,5 +13,5 @@ from ..trace import Trace
 
 @term
 def fooling(model: Any, trace: Trace) -> Tensor:
-    """−log D(z): codes should look to the critic like draws from the prior (non-saturating, Goodfellow 2014)."""
+    """−log D(z): to the critic, codes should look like prior draws (non-saturating: Goodfellow 2014)."""
     return F.softplus(-model.critic(trace.code.z)).flatten()

@@ -32,25 +32,29 @@ def kl_by_dimension(trace: Trace) -> list[Tensor]:
 
 @term
 def kl(model: Any, trace: Trace) -> Tensor:
-    """KL(q(z|x) ‖ p(z)), summed over dimensions and stochastic layers, in nats (Kingma & Welling 2014, app. B)."""
+    """KL(q(z|x) ‖ p(z)), summed over dimensions and layers, in nats (Kingma & Welling 2014, appendix B)."""
     return reduce(add, (each.sum(-1) for each in kl_by_dimension(trace)))
 
 
 def free_bits(nats: float) -> Term:
-    """Σ_j max(λ, E_batch KL_j): a dimension costs nothing below λ nats (Kingma et al. 2016, eq. 15, app. C.8).
+    """Σ_j max(λ, E_batch KL_j): below λ nats a dimension costs nothing (Kingma et al. 2016, appendix C.8).
 
-    The floor is on the mean over the batch, which ties samples: the term is a scalar. Also called "free nats".
+    The floor is on the mean over the batch, which ties samples: a scalar. Also called "free nats".
+    It is never below the KL, so that with `reconstruction` it still is a bound, but it is not the KL.
     """
 
     @term
-    def kl(model: Any, trace: Trace) -> Tensor:
+    def free_bits(model: Any, trace: Trace) -> Tensor:
         return reduce(add, (each.mean(0).clamp_min(nats).sum() for each in kl_by_dimension(trace)))
 
-    return kl
+    return free_bits
 
 
 def capacity(target: Callable[[int], float]) -> Term:
-    """|KL − C(step)|: hold the information at C nats, and let C grow (Burgess et al. 2018, eq. 8, 1804.03599)."""
+    """|KL − C(step)|: hold the information at C nats and let C grow (Burgess et al. 2018, eq. 8, 1804.03599).
+
+    Of each sample, as the equation is written; some implementations take the mean over the batch inside.
+    """
 
     @term
     def capacity(model: Any, trace: Trace) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..model import call
+from ..model import call, full
 from ..objective import Term, term
 from ..trace import Trace
 
@@ -26,9 +26,10 @@ def contraction(exact: bool = False, probes: int = 1) -> Term:
     def contraction(model: Any, trace: Trace) -> Tensor:
         with torch.enable_grad():  # also where the loss is only read, on held-out data
             x = trace.batch.input.detach().requires_grad_()
-            z = model.latent(call(model.encoder, x, trace.batch.context), False).z  # (b, d)
+            z = model.latent(full(call(model.encoder, x, trace.batch.context)), False).z  # (b, d)
             if exact:
-                directions = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)[:, None].expand(-1, *z.shape)
+                one_hot = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)  # (d, d)
+                directions = one_hot[:, None].expand(-1, *z.shape)  # (d, b, d)
             else:
                 directions = torch.randint(0, 2, (probes, *z.shape), device=z.device).to(z) * 2 - 1
             rows = [torch.autograd.grad(z, x, v, create_graph=True)[0] for v in directions]

@@ -12,7 +12,7 @@ from ..trace import Trace
 
 @term
 def codebook(model: Any, trace: Trace) -> Tensor:
-    """‖sg[z_e] − e‖²: entries move to the features that chose them. Not needed where the codebook is a mean."""
+    """‖sg[z_e] − e‖²: entries move to the features that chose them. For a codebook that is a parameter."""
     extra = trace.code.extra
     return (extra["nearest"] - extra["before"].detach()).square().flatten(1).sum(1)
 

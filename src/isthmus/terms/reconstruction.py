@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..distributions import total
+from ..distributions import DiagonalNormal, total
+from ..likelihoods.real import Normal
 from ..objective import Term, term
 from ..trace import Trace
 from .divergence import only_stage
@@ -23,13 +24,14 @@ def reconstruction(model: Any, trace: Trace) -> Tensor:
 @term
 def squared_error(model: Any, trace: Trace) -> Tensor:
     """‖x − x̂‖², summed over the event, in squared units of the data; missing values are left out."""
-    target = trace.batch.target
-    error = (trace.output.mean - target).square()
-    return total(error, target.dim() - 1, trace.batch.context.get("observed"))
+    target, observed = trace.batch.target, trace.batch.context.get("observed")
+    if observed is not None:
+        target = torch.where(observed, target, 0)  # a NaN in its place would come back as 0 * NaN
+    return total((trace.output.mean - target).square(), target.dim() - 1, observed)
 
 
 def importance_weighted(k: int) -> Term:
-    """−log 1/k Σ_i p(x, z_i) / q(z_i | x), z_i ~ q: the bound of Burda et al. (2016, eq. 8, arXiv:1509.00519).
+    """−log 1/k Σ_i p(x, z_i) / q(z_i | x), z_i ~ q: the bound of Burda et al. (2016, eq. 8, 1509.00519).
 
     At k = 1 it is the negative ELBO; it falls towards −log p(x) as k grows. It draws its own k codes, so what
     else the trace holds is not used. A context other than `observed` is handed to the decoder, repeated.
@@ -62,11 +64,25 @@ def expected_reconstruction(model: Any, trace: Trace) -> Tensor:
 
     No sampling noise: with it the linear VAE can be trained to the digits of probabilistic PCA (Lucas et al.
     2019, appendix, arXiv:1911.02469).
+
+    Raises:
+        TypeError: for a decoder of more than one linear layer, or another likelihood.
     """
     _, q, _ = only_stage(trace, "the expected reconstruction")
-    weight = model.decoder[-1].weight  # (features, d)
     output = model.decode(q.mean, **trace.batch.context)
-    spread = (2 * q.log_scale).exp() @ weight.square().T  # (b, features): variance of the mean under q
+    layers = [each for each in model.decoder.modules() if not isinstance(each, nn.Sequential | nn.Unflatten)]
+    affine, explains = layers[0], output.mean[0].numel()
+    if len(layers) > 1 or not isinstance(affine, nn.Linear) or affine.out_features != explains:
+        raise TypeError(f"{EXACT}; here the decoder is {model.decoder}, for {explains} elements")
+    if not isinstance(output, Normal) or not isinstance(q, DiagonalNormal):
+        raise TypeError(f"{EXACT}; here it is {type(output).__name__} under {type(q).__name__}")
+    spread = ((2 * q.log_scale).exp() @ affine.weight.square().T).view_as(output.mean)  # its variance under q
     observed = trace.batch.context.get("observed")
-    excess = total(0.5 * spread * (-2 * output.log_scale).exp(), 1, observed)
+    excess = total(0.5 * spread * (-2 * output.log_scale).exp(), spread.dim() - 1, observed)
     return excess - output.log_prob(trace.batch.target, observed)
+
+
+EXACT = (
+    "the expected reconstruction is exact for a decoder of one linear layer and a Gaussian whose scale, fixed or "
+    "learned, all samples share"
+)

@@ -13,6 +13,7 @@ def warmup(steps: int, to: float = 1.0, start: float = 0.0) -> Schedule:
     def warmup(step: int) -> float:
         return start + (to - start) * min(1.0, step / steps) if steps > 0 else to
 
+    warmup.__name__ = f"warmup({steps}, {to:g})"  # what an objective shows
     return warmup
 
 
@@ -22,4 +23,5 @@ def cyclical(period: int, to: float = 1.0, rising: float = 0.5) -> Schedule:
     def cyclical(step: int) -> float:
         return to * min(1.0, step % period / (rising * period))
 
+    cyclical.__name__ = f"cyclical({period}, {to:g})"
     return cyclical

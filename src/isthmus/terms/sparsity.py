@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from ..trace import Trace
 
 @term
 def l1(model: Any, trace: Trace) -> Tensor:
-    """Σ_j |z_j|. The decoder must be held to unit columns, or it takes over the scale and the term vanishes."""
+    """Σ_j |z_j|. The decoder needs unit columns, or it takes over the scale and the term vanishes."""
     return trace.code.z.abs().sum(1)
 
 
@@ -28,8 +29,9 @@ def kl_to_rate(rate: float) -> Term:
 
     @term
     def kl_to_rate(model: Any, trace: Trace) -> Tensor:
-        mean = trace.code.z.float().mean(0).clamp(1e-6, 1 - 1e-6)
-        there = rate * (torch.log(mean.new_tensor(rate)) - mean.log())
-        return (there + (1 - rate) * (torch.log1p(mean.new_tensor(-rate)) - torch.log1p(-mean))).sum()
+        mean = trace.code.z.mean(0).clamp(1e-6, 1 - 1e-6)
+        active = rate * (math.log(rate) - mean.log())
+        silent = (1 - rate) * (math.log1p(-rate) - torch.log1p(-mean))
+        return (active + silent).sum()
 
     return kl_to_rate
