@@ -1,4 +1,4 @@
-"""From what a person has to what a net learns from, and back: scaling, missing values, a likelihood that fits."""
+"""From what a person has to what a net learns from, and back: scaling, missing values, a likelihood."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Family = Callable[[Features], Likelihood]
 class Preparation:
     """How raw rows become rows for a net, learned from training rows alone; JSON can hold it.
 
-    What the encoder reads is (x − shift) / scale, of log(1 + x) where `log`. What is explained is the same where
-    the likelihood is `continuous`; a discrete one explains x itself. `shift` and `scale` are one number or one
-    for each column, `notes` say in words what was chosen and why.
+    What the encoder reads is (x − shift) / scale, of log(1 + x) where `log`. What is explained is the same
+    where the likelihood is `continuous`; a discrete one explains x itself. `shift` and `scale` are one
+    number, or one for each column; `notes` say in words what was chosen and why.
     """
 
     shape: tuple[int, ...]
@@ -45,7 +45,7 @@ class Preparation:
         return self.shape[0] if len(self.shape) == 1 else self.shape
 
     def rows(self, x: np.ndarray, **context: Tensor) -> Rows:
-        """Raw rows (n, ...) as a model reads them; a missing value (NaN) is masked, and 0 stands in its place.
+        """Raw rows (n, ...) as a model reads them; a missing value (NaN) is masked, 0 stands in its place.
 
         Raises:
             DataError: for rows of another shape than those of training.
@@ -74,7 +74,7 @@ class Preparation:
         return np.where(present.cpu().numpy(), logs, 0.0).reshape(len(present), -1).sum(1)
 
     def shaped(self, x: np.ndarray) -> np.ndarray:
-        """Rows with the axes of training: grey images get their channel, flat rows of pixels their picture."""
+        """Rows with the axes of training: grey images get a channel, flat rows of pixels their picture."""
         if x.shape[1:] == self.shape:
             return x
         if len(self.shape) == 3 and math.prod(x.shape[1:]) == math.prod(self.shape):
@@ -88,7 +88,8 @@ class Preparation:
 
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Preparation:
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in state.items()})
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in state.items()}
+        return cls(**fields)
 
     def _column(self, numbers: tuple[float, ...]) -> np.ndarray:
         return np.asarray(numbers).reshape(self.shape) if len(numbers) > 1 else np.asarray(numbers[0])

@@ -36,7 +36,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     >>> z = Embedder("vae", dim=16, random_state=0).fit_transform(X)  # doctest: +SKIP
 
-    Missing values are NaN. Rows are scaled as the data ask for, and what comes out is in the data's own units.
+    Missing values are NaN. Rows are scaled as the data ask for; what comes out is in the data's own units.
 
     Parameters:
         recipe: the name of a method (see `isthmus models`), or a `Recipe`, whose arguments take part in
@@ -54,7 +54,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     Attributes:
         model_: the trained `Learner`. recipe_: what built it. history_: what `fit` returned.
-        preparation_: scaling and what was noticed, `notes_` in words. classes_: labels of a conditional method.
+        preparation_: scaling and what was noticed, `notes_` in words. classes_: labels, if conditional.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return super().set_params(**params)
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Embedder:
-        """Learn from rows (n, d), or images (n, h, w) or (n, c, h, w). `y` is read by conditional methods only.
+        """Learn from rows (n, d), or images (n, h, w) or (n, c, h, w). Only conditional methods read `y`.
 
         Raises:
             ValueError: for data that cannot be learned from (`DataError` says where), and for options that do
@@ -159,7 +159,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return self
 
     def transform(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
-        """(n, ...) -> codes (n, dim), float32: posterior means, or the code itself. Labels for conditional methods."""
+        """(n, ...) -> codes (n, dim), float32: the code, or its posterior's mean."""
         return self._codes(self._rows(X, y)).numpy()
 
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> np.ndarray:
@@ -198,7 +198,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def sample(
         self, n: int = 1, y: ArrayLike | None = None, *, noise: bool = True, random_state: Any = None
     ) -> np.ndarray:
-        """(n, ...) new rows in the data's own units: draws, or with `noise=False` the expectation of each code."""
+        """(n, ...) new rows in the data's own units: draws, or without `noise` their expectation."""
         check_is_fitted(self)
         if n < 1:
             raise ValueError(f"at least one row must be asked for, not {n}")
@@ -213,7 +213,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             )
 
     def score_samples(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
-        """How well each row is explained (n,), in nats: log p(x | z) at the code, minus its KL where it has one.
+        """How well each row is explained (n,), in nats: log p(x | z) at the code, minus its KL if it has one.
 
         High is ordinary, low is surprising. Densities are those of the data in their own units. It is the
         integrand of the ELBO at the posterior's mean: deterministic, and not a bound; for one see
@@ -258,8 +258,9 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             preparation = Preparation.from_json(json.loads(path.read_text()))
         except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"{path} is missing or damaged: {error}") from error
-        self = cls(Recipe.read(header["model"], trusted))
-        self.preparation_, self.recipe_, self.model_ = preparation, self.recipe, load(folder, trusted)
+        recipe = Recipe.read(header["model"], trusted)
+        self = cls(recipe)
+        self.preparation_, self.recipe_, self.model_ = preparation, recipe, load(folder, trusted)
         state = header["estimator"]
         self.n_features_in_ = state["n_features_in"]
         self._n_features_out = self.model_.autoencoder.latent.dim
@@ -325,8 +326,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 values = list(column)
                 at = next((i for i, v in enumerate(values) if isinstance(v, str)), 0)
                 raise DataError(
-                    f"column {name!r} does not hold numbers: row {at} is {values[at]!r}. Leave the column out, "
-                    "or encode it"
+                    f"column {name!r} does not hold numbers: row {at} is {values[at]!r}. "
+                    "Leave the column out, or encode it"
                 )
 
     def _recipe(self) -> Recipe:

@@ -1,0 +1,23 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+from hypothesis import settings
+
+torch.set_num_threads(1)  # workers run side by side, and sums come out alike on every machine
+
+settings.register_profile("isthmus", deadline=None, max_examples=50)  # machines are noisy: no time limits
+settings.load_profile("isthmus")
+
+
+@pytest.fixture(scope="session")
+def datasets() -> str:
+    """The folder of real data sets; tests that need it are skipped where there is none."""
+    folder = os.environ.get("ISTHMUS_DATA", "")
+    if not os.path.isdir(folder):
+        pytest.skip("needs the real data sets: set ISTHMUS_DATA to their folder")
+    return folder
