@@ -132,13 +132,12 @@ def same_task(a: Worker, b: Worker) -> None:
 
 def judge(case: Case, pairs: Sequence[Pair], self_check: bool = False) -> dict[str, Any]:
     """The ratio asked for, its interval, and whether the bar holds for the ratio and for all of it."""
-    comparison = compare(pairs)
-    if case.speeds:
-        comparison = Comparison(1 / comparison.ratio, 1 / comparison.high, 1 / comparison.low)
+    comparison, cpu = (turned(compare(pairs, key), case.speeds) for key in ("seconds", "cpu_seconds"))
     verdict: dict[str, Any] = {
         "question": case.question,
         "ratio": comparison.ratio,
         "interval_95": [comparison.low, comparison.high],
+        "cpu_ratio": cpu.ratio,  # of the time the processor worked: told, and steadier on a busy machine
         "median_seconds": {
             "a": statistics.median(p.a["seconds"] for p in pairs),
             "b": statistics.median(p.b["seconds"] for p in pairs),
@@ -174,12 +173,18 @@ def judge(case: Case, pairs: Sequence[Pair], self_check: bool = False) -> dict[s
     return verdict
 
 
+def turned(ratio: Comparison, speeds: bool) -> Comparison:
+    """A ratio of times as a ratio of speeds, where that is asked for."""
+    return Comparison(1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low) if speeds else ratio
+
+
 def sentence(case: Case, verdict: dict[str, Any]) -> str:
     """The verdict in words."""
     (low, high), seconds = verdict["interval_95"], verdict["median_seconds"]
     text = (
         f"{case.question}: {case.ours.name} / {case.theirs.name} = {verdict['ratio']:.3f}"
-        f" (95 % {low:.3f} to {high:.3f}; {seconds['a']:.3f} s against {seconds['b']:.3f} s)"
+        f" (95 % {low:.3f} to {high:.3f}; {seconds['a']:.3f} s against {seconds['b']:.3f} s;"
+        f" processor time {verdict['cpu_ratio']:.3f})"
     )
     if not verdict.get("same_work", True):
         return f"{text}; NOT THE SAME WORK: losses {verdict['median_loss']}"

@@ -24,7 +24,8 @@ def pairs(ratio: float, rounds: int, seed: int, common: float = 0.3, own: float 
     for _ in range(rounds):
         base = draw.lognormvariate(0, common)
         a, b = (base * draw.lognormvariate(0, own) for _ in range(2))
-        out.append(Pair({"seconds": ratio * a}, {"seconds": b}, "a", 0.0))
+        slow, fast = ({"seconds": t, "cpu_seconds": 2 * t} for t in (ratio * a, b))
+        out.append(Pair(slow, fast, "a", 0.0))
     return out
 
 
@@ -157,6 +158,7 @@ def test_a_bar_is_judged_in_its_own_direction(ratio: float, options: dict, holds
     verdict = speed.judge(case, pairs(ratio, 9, seed=3, own=0.0))
     assert verdict["holds"] is verdict["certain"] is holds
     assert verdict["ratio"] == pytest.approx(1 / ratio if "speeds" in options else ratio)
+    assert verdict["cpu_ratio"] == pytest.approx(verdict["ratio"])
     assert ("DOES NOT HOLD" in speed.sentence(case, verdict)) is not holds
 
 

@@ -16,7 +16,8 @@ def prepare(seconds: float, spread: float = 0.0, fails_at: int | None = None) ->
             print("a library that prints")
             if seed == fails_at:
                 raise ArithmeticError("as asked")
-            return {"seconds": seconds * random.Random(seed).lognormvariate(0, spread), "seed": seed}
+            taken = seconds * random.Random(seed).lognormvariate(0, spread)
+            return {"seconds": taken, "cpu_seconds": 2 * taken, "seed": seed}
 
         return work
 
