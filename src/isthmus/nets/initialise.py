@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -27,10 +25,9 @@ def initialise(layer: Layer, activation: type[nn.Module] | None) -> Layer:
     return layer
 
 
-@functools.cache
-def gain(activation: Callable[[], nn.Module]) -> float:
+def gain(activation: type[nn.Module]) -> float:
     """What makes up for what the activation takes from the mean square of a signal."""
-    if activation is nn.Sigmoid:
+    if issubclass(activation, nn.Sigmoid):
         return 4.0  # 1 / σ'(0): of a sigmoid's mean square, nearly all is its mean, which carries no signal
     normal = torch.special.ndtri((torch.arange(4096, dtype=torch.float64) + 0.5) / 4096).float()
     with torch.no_grad():

@@ -83,6 +83,6 @@ def expected_reconstruction(model: Any, trace: Trace) -> Tensor:
 
 
 EXACT = (
-    "the expected reconstruction is exact for a decoder of one linear layer and a Gaussian whose scale, fixed or "
-    "learned, all samples share"
+    "the expected reconstruction is exact for a decoder of one linear layer, and a Gaussian whose scale is "
+    "the same for all samples"
 )
