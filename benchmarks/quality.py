@@ -4,8 +4,8 @@
     ISTHMUS_DATA=… python benchmarks/quality.py mnist_denoising --minutes 2
     python benchmarks/quality.py digits_vae
 
-Each case prints what it measured beside its bar and its baselines, and writes `results/quality_<case>.json` with
-seeds, machine, versions and command. The exit status is 1 where a bar is missed.
+Each case prints what it measured beside its bar and its baselines, and writes `results/quality_<case>.json`
+with seeds, machine, versions and command. The exit status is 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import git, machine, write
 from torch import nn
 
 import isthmus
+from harness import git, machine, write
 from isthmus import Autoencoder, Embedder, evaluate, fit, seeded
 from isthmus.baselines import filters, mean_predictor, pca
 from isthmus.corruptions import binarise
@@ -90,7 +90,7 @@ def mnist_likelihood(options: argparse.Namespace) -> Result:
         "test_rows": len(rows),
         "negative_elbo": -bound.mean,
         "terms": evaluate(model, Rows(test)),
-        "active_units": int(active_units(model, Rows(test)).count),
+        "active_units": active_units(model, Rows(test)).number,
         "epochs": epochs,
         "training_minutes": minutes,
         "net": {"hidden": list(options.hidden), "dim": options.dim, "batch_size": options.batch_size},
@@ -100,7 +100,7 @@ def mnist_likelihood(options: argparse.Namespace) -> Result:
 
 
 def mnist_denoising(options: argparse.Namespace) -> Result:
-    """Gaussian noise of σ = 0.5 on MNIST: PSNR of what comes out, beside the clipped input and the best filters."""
+    """Gaussian noise of σ = 0.5 on MNIST: PSNR of what comes out, beside the clipped input and filters."""
     data = load("mnist")
     clean, test = data.train.x, data.test.x
     rng = np.random.default_rng(0)
@@ -148,7 +148,7 @@ def mnist_denoising(options: argparse.Namespace) -> Result:
 
 
 def digits_vae(options: argparse.Namespace) -> Result:
-    """`Embedder("vae", dim=8)` with its defaults on digits / 16, five seeds, test MSE beside PCA and the mean."""
+    """`Embedder("vae", dim=8)` with its defaults on digits / 16: test MSE of five seeds beside PCA."""
     data = load("digits")
     x, y = data.train.x / 16, data.test.x / 16
     errors, rates = [], []

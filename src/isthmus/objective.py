@@ -101,4 +101,4 @@ class Loss:
         self.total = reduce(add, (mean if weight == 1.0 else weight * mean for weight, mean in weighted))
 
     def __repr__(self) -> str:
-        return " + ".join(f"{self.weights[k]:g} * {k} {float(v):.4g}" for k, v in self.means.items())
+        return " + ".join(f"{self.weights[k]:g} * {k} {float(v.detach()):.4g}" for k, v in self.means.items())
