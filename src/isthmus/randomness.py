@@ -9,25 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
-
-
-def _get(devices: list[int]) -> list[Tensor]:
-    return [torch.get_rng_state(), *(torch.cuda.get_rng_state(i) for i in devices)]
-
-
-def _set(states: list[Tensor], devices: list[int]) -> None:
-    torch.set_rng_state(states[0])
-    for i, state in zip(devices, states[1:]):
-        torch.cuda.set_rng_state(state, i)
 
 
 class Stream:
     """A stream of random numbers of its own: `with stream: ...` draws from it, and remembers where it was.
 
-    It covers the CPU and, when `device` is a CUDA device, that device. Not for use by several threads at once:
-    the global generator is shared by the threads of a process.
+    It covers the CPU and, when `device` is a CUDA device, that device. Streams nest. Not for use by several
+    threads at once: the global generator is shared by the threads of a process.
     """
 
     def __init__(self, seed: int, device: torch.device | str = "cpu"):
@@ -35,16 +26,24 @@ class Stream:
         self.devices = [device.index or 0] if device.type == "cuda" else []
         generators = [torch.Generator(d) for d in ("cpu", *(f"cuda:{i}" for i in self.devices))]
         self.states = [g.manual_seed(seed % 2**63).get_state() for g in generators]
-        self.outside: list[list[Tensor]] = []
+        self.outside: list[Tensor] | None = None
 
     def __enter__(self) -> Stream:
-        self.outside.append(_get(self.devices))
+        if self.outside is not None:
+            raise RuntimeError("this stream is being drawn from already")
+        self.outside = _get(self.devices)
         _set(self.states, self.devices)
         return self
 
     def __exit__(self, *_: object) -> None:
+        assert self.outside is not None
         self.states = _get(self.devices)
-        _set(self.outside.pop(), self.devices)
+        _set(self.outside, self.devices)
+        self.outside = None
+
+    def position(self) -> list[Tensor]:
+        """Where the stream is now, also while it is drawn from; assign it to `states` to go back there."""
+        return self.states if self.outside is None else _get(self.devices)
 
 
 def seeded(seed: int, device: torch.device | str = "cpu") -> Stream:
@@ -56,6 +55,11 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Stream:
     True
     """
     return Stream(seed, device)
+
+
+def mixed(*numbers: int) -> int:
+    """One seed out of several numbers. Mixed rather than added: seed 0 at epoch 1 is not seed 1 at epoch 0."""
+    return int(np.random.SeedSequence([n % 2**63 for n in numbers]).generate_state(1, np.uint64)[0])
 
 
 @contextmanager
@@ -73,3 +77,13 @@ def drawing_from(generator: torch.Generator | None) -> Iterator[None]:
     finally:
         generator.set_state(torch.get_rng_state())
         torch.set_rng_state(outside)
+
+
+def _get(devices: list[int]) -> list[Tensor]:
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state(i) for i in devices)]
+
+
+def _set(states: list[Tensor], devices: list[int]) -> None:
+    torch.set_rng_state(states[0])
+    for i, state in zip(devices, states[1:]):
+        torch.cuda.set_rng_state(state, i)

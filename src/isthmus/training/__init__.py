@@ -1,11 +1,15 @@
 """Training: the loop, what `fit` adds to it, checkpoints, schedules, finishing."""
 
+from .batches import as_rows
 from .checkpoints import latest_checkpoint, load_checkpoint, save_checkpoint, write_atomically
+from .course import History
+from .evaluate import evaluate
 from .finish import lbfgs
-from .fit import History, as_rows, evaluate, fit
+from .fit import fit
 from .greedy import greedy
-from .loop import Diverged, Report, adam, train
+from .loop import Report, adam, train
 from .schedules import cosine
+from .watch import Diverged
 
 __all__ = [
     "Diverged",

@@ -10,6 +10,7 @@ from ..data import MappedRows, Rows
 from ..model import Learner
 from ..randomness import seeded
 from ..trace import Batch
+from .evaluate import LATE
 
 Finish = Callable[[Learner, Rows | MappedRows, int], None]
 
@@ -26,7 +27,8 @@ def lbfgs(iterations: int = 1000, chunk: int = 8192, history: int = 100) -> Fini
         players = model.players()
         if len(players) != 1:
             raise ValueError(f"L-BFGS minimises one loss; this learner has the players {', '.join(players)}")
-        dtype = next(model.parameters()).dtype
+        tensors = [*model.parameters(), *model.buffers()]
+        dtypes = [tensor.dtype for tensor in tensors]
         model.double()
         own = [p for p in next(iter(model.players().values())) if p.requires_grad]
         optimizer = torch.optim.LBFGS(
@@ -44,14 +46,16 @@ def lbfgs(iterations: int = 1000, chunk: int = 8192, history: int = 100) -> Fini
             with seeded(seed, own[0].device):
                 for start in range(0, len(rows), chunk):
                     batch = _double(rows.span(start, min(start + chunk, len(rows))))
-                    for _, loss in model.losses(batch, 2**31):  # schedules are over
+                    for _, loss in model.losses(batch, LATE):  # schedules are over
                         part = loss.total * (len(batch.input) / len(rows))
                         part.backward()
                         value += part.detach()
             return value
 
         optimizer.step(closure)
-        model.to(dtype)
+        optimizer.zero_grad()
+        for tensor, dtype in zip(tensors, dtypes):
+            tensor.data = tensor.data.to(dtype)
 
     return finish
 

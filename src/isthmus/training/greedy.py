@@ -32,6 +32,8 @@ def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None
 
         objective: Term = squared_error
         encoders, decoders = _layers(model.encoder), list(reversed(_layers(model.decoder)))
+        if not isinstance(rows, Rows):
+            raise ValueError("greedy pretraining needs rows in memory: give an array or a tensor")
         codes = rows.input
         for level, (encode, decode) in enumerate(zip(encoders, decoders)):
             outermost = level == 0
@@ -44,7 +46,8 @@ def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None
                 objective,
                 gaussian_noise(noise),
             )
-            fit(layer, Rows(codes), epochs=epochs, seed=seed + level + 1, progress=False)
+            context = rows.context if outermost else {}  # codes miss nothing, even where their input did
+            fit(layer, Rows(codes, **context), epochs=epochs, seed=seed + level + 1, progress=False)
             with torch.no_grad(), seeded(seed):
                 codes = layer.eval().encode(codes).z
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,8 +14,10 @@ from ..model import Learner
 from ..objective import Loss
 from ..randomness import Stream
 from ..trace import Batch
+from .watch import Watch
 
 Optimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+Schedule = Callable[[int], float]
 
 
 class Report(NamedTuple):
@@ -24,10 +26,6 @@ class Report(NamedTuple):
     step: int
     player: str
     loss: Loss
-
-
-class Diverged(RuntimeError):
-    """Training met a number that is not finite, and stopped."""
 
 
 def adam(lr: float = 1e-3, **options: Any) -> Optimizer:
@@ -43,7 +41,7 @@ def train(
     seed: int = 0,
     clip: float | None = None,
     accumulate: int = 1,
-    schedule: Callable[[int], float] | None = None,
+    schedule: Schedule | None = None,
     precision: str = "fp32",
 ) -> Iterator[Report]:
     """Take one turn after another, each player updating its own parameters and no one else's.
@@ -54,11 +52,12 @@ def train(
     ...     if report.step == 1000: break
 
     Args:
-        batches: as many as there shall be steps; each is a `Batch`.
+        batches: as many as there shall be steps; each is a `Batch`, on the model's device.
         optimizer: parameters -> optimiser, called for every player; `adam(1e-3)` unless given.
         clip: largest norm of a player's gradient.
-        accumulate: batches whose gradients are averaged before a step is taken.
-        schedule: step -> factor of the learning rate.
+        accumulate: batches whose gradients are averaged before the parameters move; where the batches end in
+            between, over those that there are.
+        schedule: step -> factor of the learning rate. A step is a batch, whether or not parameters move.
         precision: "fp32", or "bf16" for autocast in the nets (latents and likelihoods stay in fp32).
 
     Raises:
@@ -67,12 +66,12 @@ def train(
     turns = Turns(model, optimizer, clip, accumulate, schedule, precision)
     stream = Stream(seed, turns.device)
     model.train()
+    step = 0
     for step, batch in enumerate(batches):
         with stream:
-            reports = list(turns.take(batch, step))
-        for report in reports:
-            check(model, batch, report, step)
+            reports = [Report(step, player, detached(loss)) for player, loss in turns.take(batch, step)]
         yield from reports
+    turns.flush(step)
 
 
 class Turns:
@@ -84,74 +83,85 @@ class Turns:
         optimizer: Optimizer | None = None,
         clip: float | None = None,
         accumulate: int = 1,
-        schedule: Callable[[int], float] | None = None,
+        schedule: Schedule | None = None,
         precision: str = "fp32",
     ):
         if precision not in ("fp32", "bf16"):
             raise ValueError(f'precision is "fp32" or "bf16", not {precision!r}')
         if accumulate < 1:
             raise ValueError(f"accumulate counts batches, at least one; it is {accumulate}")
+        if clip is not None and not clip > 0:
+            raise ValueError(f"clip is the largest norm of a gradient, above 0; it is {clip}")
         self.model, self.clip, self.accumulate, self.schedule = model, clip, accumulate, schedule
         self.parameters = {
             name: [p for p in parameters if p.requires_grad] for name, parameters in model.players().items()
         }
+        for name, own in self.parameters.items():
+            if not own:
+                raise ValueError(
+                    f"{name} has nothing to train: all of its parameters are frozen, or it has none"
+                )
+            clear(own)
         self.optimizers = {name: (optimizer or adam())(own) for name, own in self.parameters.items()}
         self.rates = {n: [g["lr"] for g in o.param_groups] for n, o in self.optimizers.items()}
         self.device = next(model.parameters()).device
         self.autocast = precision == "bf16"
+        self.gathered = 0  # batches since the parameters last moved
+        self.watch = Watch(model, self.device, several=len(self.parameters) > 1)
 
-    def take(self, batch: Batch, step: int) -> Iterator[Report]:
-        """All turns of one batch."""
-        moves = (step + 1) % self.accumulate == 0
+    def take(self, batch: Batch, step: int, rows: Tensor | None = None) -> list[tuple[str, Loss]]:
+        """All turns of one batch; `rows` are the numbers of its rows in the data, for a complaint."""
         losses = self.model.losses(batch, step)
+        self.gathered += 1
+        moves = self.gathered == self.accumulate
+        turns = []
         while True:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            with self.precision():
                 turn = next(losses, None)
             if turn is None:
-                return
+                break
             player, loss = turn
-            total = loss.total if self.accumulate == 1 else loss.total / self.accumulate
-            own = self.parameters[player]
-            total.backward(inputs=own)
+            self.watch.see(step, player, loss, batch, rows)
+            loss.total.backward(inputs=self.parameters[player])
             if moves:
-                self.move(player, own, step)
-            yield Report(step, player, loss)
+                self.move(player, step)
+            turns.append(turn)
+        if moves:
+            self.gathered = 0
+        return turns
 
-    def move(self, player: str, own: list[nn.Parameter], step: int) -> None:
-        optimizer = self.optimizers[player]
+    def flush(self, step: int) -> None:
+        """Move by the gradients that are still waiting for others to be averaged with; read what is unread."""
+        self.watch.read()
+        if self.gathered:
+            for player in self.parameters:
+                self.move(player, step)
+            self.gathered = 0
+
+    def move(self, player: str, step: int) -> None:
+        """The player's own step, by the mean of the gradients gathered."""
+        optimizer, own = self.optimizers[player], self.parameters[player]
         if self.schedule is not None:
             factor = self.schedule(step)
             for group, rate in zip(optimizer.param_groups, self.rates[player]):
                 group["lr"] = rate * factor
+        if self.gathered > 1:
+            torch._foreach_div_([p.grad for p in own if p.grad is not None], self.gathered)
         if self.clip is not None:
             nn.utils.clip_grad_norm_(own, self.clip)
         optimizer.step()
-        for parameter in own:
-            parameter.grad = None
+        clear(own)
+
+    def precision(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext()
 
 
-def check(model: Learner, batch: Batch, report: Report, step: int, rows: Tensor | None = None) -> None:
-    """Raise `Diverged` unless every term of the report is finite. Reads the device."""
-    if math.isfinite(report.loss.total.item()):
-        return
-    values = {name: value.detach() for name, value in report.loss.values.items()}
-    bad = next((name for name, value in values.items() if not value.isfinite().all()), "total")
-    why = cause(model, batch, values.get(bad, report.loss.total.detach()), rows)
-    raise Diverged(f"step {step}: the term {bad!r} of {report.player!r} is not finite. {why}")
+def clear(parameters: Iterable[nn.Parameter]) -> None:
+    """As `zero_grad`, which costs more than a small model's backward pass is worth."""
+    for parameter in parameters:
+        parameter.grad = None
 
 
-def cause(model: Learner, batch: Batch, value: Tensor, rows: Tensor | None) -> str:
-    """The first row or parameter to blame, and what may help."""
-    inputs = batch.input if isinstance(batch.input, Tensor) else None
-    if inputs is not None and inputs.is_floating_point() and not inputs.isfinite().all():
-        at = int((~inputs.isfinite()).flatten(1).any(1).nonzero()[0])
-        where = f"row {int(rows[at])} of the data" if rows is not None else f"row {at} of the batch"
-        return f"{where.capitalize()} holds NaN or infinity: leave it out, or mark missing values with NaN in an array"
-    for name, parameter in model.named_parameters():
-        if not parameter.isfinite().all():
-            return f"The parameter {name!r} is not finite any more: a lower learning rate or clip=1.0 may help"
-    if value.dim():
-        at = int((~value.isfinite()).nonzero()[0][0])
-        where = f"row {int(rows[at])} of the data" if rows is not None else f"row {at} of the batch"
-        return f"{where.capitalize()} is the first: is its value possible under this likelihood?"
-    return "All inputs and parameters are finite: look at the term itself"
+def detached(loss: Loss) -> Loss:
+    """The same numbers without their graph, so that a list of reports holds no memory."""
+    return Loss({name: value.detach() for name, value in loss.values.items()}, loss.weights)

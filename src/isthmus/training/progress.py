@@ -26,6 +26,9 @@ class Progress:
         sys.stderr.write(f"\r\x1b[2K{bar} epoch {done}/{self.epochs}  {values}")
         sys.stderr.flush()
 
-    def close(self) -> None:
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self.on and self.last:
             sys.stderr.write("\n")

@@ -1,0 +1,147 @@
+"""Where batches come from: rows in an order that each epoch has of its own, or an iterable of the person's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import MappedRows, Rows, epoch_order, observed, read, split
+from ..randomness import Stream, mixed
+from ..trace import NOTHING, Batch
+
+Data = Any  # whatever `as_rows` understands
+SHARE = 0.5  # of a device's free memory that data may take; the rest is for the model
+
+
+def as_rows(data: Data) -> Rows | MappedRows | Iterable[Any]:
+    """`Rows` from arrays, tensors, frames, (X, labels) and batches; rows and iterables stay what they are.
+
+    Numbers become torch's default dtype, and NaN becomes a missing value.
+
+    Raises:
+        TypeError: for what holds neither rows nor batches.
+        DataError: where the rows cannot be read.
+    """
+    if isinstance(data, Rows | MappedRows):
+        return data
+    if isinstance(data, Batch):
+        return Rows(data.input, None if data.target is data.input else data.target, **data.context)
+    if isinstance(data, np.memmap):
+        return MappedRows(data)
+    if isinstance(data, str | os.PathLike) or hasattr(data, "tocsr") or hasattr(data, "columns"):
+        table = read(data)
+        return as_rows(table.values if table.labels is None else (table.values, table.labels))
+    if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], Batch):
+        rows = as_rows(data[0])
+        if not isinstance(rows, Rows | MappedRows):
+            raise TypeError(f"labels go with an array of rows, not with a {type(data[0]).__name__}")
+        return type(rows)(rows.input, **rows.context, labels=torch.as_tensor(data[1]))
+    if isinstance(data, np.ndarray | Tensor):
+        x, present = observed(torch.as_tensor(data).to(torch.get_default_dtype()))
+        return Rows(x) if present is None else Rows(x, observed=present)
+    if isinstance(data, Iterable):
+        return data
+    raise TypeError(
+        f"cannot train on a {type(data).__name__}: give an array, a tensor, a frame, a pair (X, labels), Rows, or "
+        "an iterable of batches, such as a torch DataLoader over a Dataset"
+    )
+
+
+def as_batch(item: Any) -> Batch:
+    """A batch of what an iterable gave: a `Batch`, a tensor of rows, (x,) or (x, labels) as DataLoaders give."""
+    if isinstance(item, Batch):
+        return item
+    if isinstance(item, Tensor):
+        x, present = observed(item)
+        return Batch(x, x, NOTHING if present is None else {"observed": present})
+    if isinstance(item, tuple | list) and len(item) in (1, 2) and all(isinstance(p, Tensor) for p in item):
+        batch = as_batch(item[0])
+        return batch if len(item) == 1 else batch._replace(context={**batch.context, "labels": item[1]})
+    raise TypeError(
+        f"the iterable gave a {type(item).__name__} where a batch was due: a Batch, a tensor, or (x, labels)"
+    )
+
+
+def parts(data: Data, held_out: float | Data | None, seed: int) -> tuple[Any, Any, Tensor | None]:
+    """What trains, what is held out or None, and the numbers of the training rows in the data if not all."""
+    rows = as_rows(data)
+    if isinstance(rows, Rows | MappedRows) and len(rows) == 0:
+        raise ValueError("there are no rows to train on")
+    if held_out is None:
+        return rows, None, None
+    if not isinstance(held_out, float):
+        return rows, as_rows(held_out), None
+    if not isinstance(rows, Rows):
+        raise ValueError("a fraction can be held out of rows in memory only: give held-out data of its own")
+    cut = split(len(rows), held_out, seed=seed)
+    numbers = torch.as_tensor(cut.train)
+    kept, aside = (as_rows(rows.take(torch.as_tensor(i).to(rows.device))) for i in (numbers, cut.held_out))
+    return kept, aside if len(cut.held_out) else None, numbers
+
+
+def placed(rows: Any, device: torch.device) -> Any:
+    """Rows on the device where they fit there; others are gathered where they are and moved by the batch."""
+    if isinstance(rows, Rows) and device.type == "cuda":
+        tensors = {id(t): t for t in (rows.input, rows.target, *rows.context.values())}
+        size = sum(t.nbytes for t in tensors.values() if t.device != device)
+        if size > SHARE * torch.cuda.mem_get_info(device)[0]:
+            return rows
+    return rows.to(device) if isinstance(rows, Rows | MappedRows) else rows
+
+
+def epoch(
+    rows: Any, size: int, device: torch.device, seed: int | None = None, number: int = 0, start: int = 0
+) -> Iterator[tuple[Batch, Tensor | None]]:
+    """The batches of an epoch from the `start`-th on, and which rows they hold; as stored where no seed is given.
+
+    A last batch of one joins the one before. An iterable is run under random numbers of the epoch's own, so that
+    a DataLoader that shuffles gives the same batches when training is resumed, and leaves the person's alone.
+    """
+    if not isinstance(rows, Rows | MappedRows):
+        with Stream(mixed(seed or 0, number), device) as stream:
+            batches = iter(rows)
+        for position in range(2**63):
+            with stream:
+                item = next(batches, None)
+            if item is None:
+                return
+            if position >= start:
+                yield moved(as_batch(item), device), None
+    n = len(rows)
+    order = torch.arange(n) if seed is None else epoch_order(n, seed, number)
+    here = rows.device if isinstance(rows, Rows) else torch.device("cpu")
+    cuts = order.to(here).split(size)
+    if len(cuts) > 1 and len(cuts[-1]) == 1:  # one row has no variance: normalisation would fail on it
+        cuts = (*cuts[:-2], torch.cat(cuts[-2:]))
+    for index in cuts[start:]:
+        batch = rows.take(index)
+        yield (batch if rows.device == device else moved(batch, device)), index
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """The batch on the device, itself where it is there already."""
+    if not isinstance(batch.input, Tensor) or batch.input.device == device:
+        return batch
+    input = batch.input.to(device)
+    target = input if batch.target is batch.input else batch.target.to(device)
+    return Batch(input, target, {name: part.to(device) for name, part in batch.context.items()})
+
+
+def fingerprint(rows: Any) -> dict[str, Any] | None:
+    """How many rows, and a checksum of some: enough to notice other data. None where there are no rows to ask."""
+    if not isinstance(rows, Rows | MappedRows):
+        return None
+    some = rows.take(
+        torch.linspace(0, len(rows) - 1, min(len(rows), 256), dtype=torch.float64).long().to(rows.device)
+    )
+    digest = hashlib.sha256()
+    for part in (some.input, some.target, *some.context.values()):
+        digest.update(f"{tuple(part.shape)} {part.dtype}".encode())
+        digest.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return {"rows": len(rows), "columns": list(some.input.shape[1:]), "checksum": digest.hexdigest()[:16]}
