@@ -84,7 +84,10 @@ def mnist_likelihood(options: argparse.Namespace) -> Result:
     print(estimate)
     return {
         "nll": -estimate.mean,
-        "standard_error": estimate.standard_error._asdict(),
+        "standard_error": {
+            "rows": float(estimate.standard_error.rows),
+            "monte_carlo": float(estimate.standard_error.monte_carlo),
+        },
         "effective_sample_size": [estimate.effective_sample_size.mean, estimate.effective_sample_size.min],
         "importance_samples": options.samples,
         "test_rows": len(rows),

@@ -9,6 +9,8 @@ from scipy.stats import multivariate_normal
 from torch import Tensor, nn
 
 from isthmus.baselines import probabilistic_pca
+from isthmus.data import MappedRows
+from isthmus.data import Rows as InMemory
 from isthmus.distributions import DiagonalNormal
 from isthmus.latents import Deterministic, Gaussian, Latent
 from isthmus.likelihoods import gaussian
@@ -210,6 +212,7 @@ def test_rows_come_in_any_shape_of_parcel(data):
     tensor = torch.tensor(test)
     parcels: list[Tensor | Batch] = [tensor[:3], Batch(tensor[3:], tensor[3:])]
     every: list[Rows] = [test, tensor, tensor.float(), Batch(tensor, tensor), parcels, iter(parcels)]
+    every += [InMemory(tensor), MappedRows(test)]
     for rows in every:
         estimate = log_likelihood(model, rows, samples=3)
         exact = solution.log_likelihood(test)

@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import data
 from ..model import Autoencoder, Learner
 from ..trace import Batch, Code
 
-Rows: TypeAlias = Tensor | np.ndarray | Batch | Iterable[Batch | Tensor | np.ndarray]
+Rows: TypeAlias = (
+    data.Rows | data.MappedRows | Tensor | np.ndarray | Batch | Iterable[Batch | Tensor | np.ndarray]
+)
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def at_rest(model: Learner) -> Iterator[Autoencoder]:
 
 
 def batches(rows: Rows, model: Autoencoder, size: int = 256) -> Iterator[Batch]:
-    """Rows (n, ...), one batch, or an iterable of either, as batches on the model's device.
+    """Rows, an array (n, ...), one batch, or an iterable of these, as batches on the model's device.
 
     Rows are cut to `size`; a batch stays whole, because only who made it knows which parts of its context
     have one entry a row. Floating numbers take the model's precision.
@@ -44,6 +47,9 @@ def batches(rows: Rows, model: Autoencoder, size: int = 256) -> Iterator[Batch]:
 
     if isinstance(rows, Batch):
         yield Batch(move(rows.input), move(rows.target), {k: move(v) for k, v in rows.context.items()})
+    elif isinstance(rows, data.Rows | data.MappedRows):
+        for start in range(0, len(rows), size):
+            yield from batches(rows.span(start, min(start + size, len(rows))), model)
     elif isinstance(rows, Tensor | np.ndarray):
         for part in torch.as_tensor(rows).split(size):
             part = move(part)
