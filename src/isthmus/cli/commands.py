@@ -1,0 +1,230 @@
+"""The verbs, their options and their help. The work is done by modules imported when a verb is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Autoencoders of every kind: fit, embed, reconstruct, score, sample.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="X",
+        help="A file (.npy, .npz[:key], .csv, .tsv, IDX; text also .gz) or the name of a data set.",
+    ),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `isthmus fit` wrote.")]
+Out = Annotated[Path | None, typer.Option(help="Where to write, .csv or .npy; CSV on stdout if not given.")]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="Labels, for conditional methods: a file with one a row, or one label for all rows."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("runs/demo"),
+    json: Json = False,
+) -> None:
+    """Fit four autoencoders to handwritten digits, offline, and compare them with PCA.
+
+    Example: isthmus demo --out runs/demo
+    """
+    from ..demo import demo as work
+    from .output import say, show
+
+    result = work(out, say=say)
+    show(result.to_json() if json else str(result))
+
+
+@app.command()
+def fit(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A method; `isthmus models` lists them.")],
+    data: Data,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/MODEL-DATA if not given.")] = None,
+    dim: Annotated[int | None, typer.Option(min=1, help="Width of the code.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="By default enough for 3000 steps.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An argument of the method.")
+    ] = None,
+    likelihood: Annotated[str, typer.Option(help="auto, or a name such as student_t.")] = "auto",
+    scaling: Annotated[str, typer.Option(help="auto, columns, whole or none.")] = "auto",
+    labels: Labels = None,
+    images: Annotated[
+        bool, typer.Option("--images", help="Give rows of a data set their picture shape.")
+    ] = False,
+    held_out: Annotated[float | None, typer.Option(help="Share of the rows for early stopping.")] = None,
+    monitor: Annotated[
+        str | None, typer.Option(help="The held-out term that early stopping watches.")
+    ] = None,
+    patience: Annotated[int, typer.Option(min=1, help="Epochs without a better one.")] = 10,
+    test: Annotated[
+        float, typer.Option(help="Share of a file's rows held out for judging; 0 for none.")
+    ] = 0.2,
+    seed: Seed = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 128,
+    lr: Annotated[float, typer.Option(help="Learning rate of Adam at the start.")] = 2e-3,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write curves for TensorBoard.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Begin anew where a run is in the folder.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a model to data, judge it beside PCA on rows held out, and write a run folder.
+
+    What was interrupted goes on where it stopped when the same command is given again.
+
+    Example: isthmus fit beta_vae digits --set beta=6 --dim 8 --out runs/a
+    """
+    from .fitting import Plan, fit
+
+    plan = Plan(
+        model, data, dim, epochs, settings or [], likelihood, scaling, labels, images, held_out, monitor,
+        patience, test, seed, batch_size, lr,
+    )  # fmt: skip
+    fit(plan, out, tensorboard=tensorboard, force=force, as_json=json, quiet=quiet)
+
+
+@app.command()
+def embed(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
+    """Codes of rows: columns embedder0, embedder1, …
+
+    Example: isthmus embed runs/a digits --out codes.csv
+    """
+    from .using import embed
+
+    embed(run, data, out, labels, quiet)
+
+
+@app.command()
+def reconstruct(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
+    """Rows as the model sees them, in the data's own units.
+
+    Example: isthmus reconstruct runs/a digits --out seen.csv
+    """
+    from .using import reconstruct
+
+    reconstruct(run, data, out, labels, quiet)
+
+
+@app.command()
+def score(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
+    """How well each row is explained, in nats: low is surprising.
+
+    Example: isthmus score runs/a digits --out scores.csv
+    """
+    from .using import score
+
+    score(run, data, out, labels, quiet)
+
+
+@app.command()
+def impute(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
+    """Fill missing cells with what the model expects, and leave the others as they are.
+
+    Example: isthmus impute runs/a digits --out filled.csv
+    """
+    from .using import impute
+
+    impute(run, data, out, labels, quiet)
+
+
+@app.command()
+def sample(
+    run: Run,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 16,
+    out: Out = None,
+    labels: Labels = None,
+    seed: Seed = 0,
+    mean: Annotated[
+        bool, typer.Option("--mean", help="The expectation of each code, without noise.")
+    ] = False,
+) -> None:
+    """New rows from the model, in the data's own units.
+
+    Example: isthmus sample runs/a --rows 16 --out new.csv
+    """
+    from .using import sample
+
+    sample(run, rows, out, labels, seed, noise=not mean)
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[X]", help="A file or a data set; by default the run's test part."),
+    ] = None,
+    labels: Labels = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Judge a run on rows it has not seen, beside PCA of the rows it was fitted to.
+
+    Example: isthmus evaluate runs/a digits
+    """
+    from .using import evaluate
+
+    evaluate(run, data, labels, json, quiet)
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="One of them, in full.")] = None,
+) -> None:
+    """The methods that `isthmus fit` knows, or one of them with its arguments and reference.
+
+    Example: isthmus models beta_vae
+    """
+    from .lists import models
+
+    models(name)
+
+
+@app.command()
+def datasets(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them, in full.")] = None,
+) -> None:
+    """The named data sets, and where each would be taken from.
+
+    Example: isthmus datasets mnist
+    """
+    from .lists import datasets
+
+    datasets(name)
+
+
+@app.command()
+def cite(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="A method, a data set, or a run folder.")],
+) -> None:
+    """Where a method or a data set comes from.
+
+    Example: isthmus cite vae
+    """
+    from .lists import cite
+
+    cite(what)
+
+
+@app.command()
+def version() -> None:
+    """Versions of isthmus and of what its numbers depend on.
+
+    Example: isthmus version
+    """
+    from .lists import version
+
+    version()

@@ -1,0 +1,61 @@
+"""A fitted model on rows it has not seen, beside the mean and PCA."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..baselines import Comparison, beside
+from ..estimators import Embedder
+from .source import Part
+
+
+class Judgement(NamedTuple):
+    """A comparison and the mean score in nats, or the reason why there is none."""
+
+    comparison: Comparison | None
+    score: float | None
+    rows: int
+    why: str = ""
+
+    def __str__(self) -> str:
+        return str(self.comparison) if self.comparison is not None else self.why
+
+    def numbers(self) -> dict[str, Any]:
+        """As `metrics.json` holds it."""
+        if self.comparison is None:
+            return {"test": None, "baselines": None, "verdict": self.why}
+        mean, linear, own = (
+            {"name": score.name, "mse": score.mse, "r2": score.r2} for score in self.comparison.scores
+        )
+        return {
+            "test": {**own, "score": self.score, "rows": self.rows},
+            "baselines": [mean, linear],
+            "difference": self.comparison.difference,
+            "standard_error": self.comparison.standard_error,
+            "verdict": self.comparison.verdict,
+        }
+
+
+def judge(embedder: Embedder, train: Part, test: Part | None, data: str, pixels: bool) -> Judgement:
+    """`train` are the rows it was fitted to: the mean and PCA are fitted to them too."""
+    if test is None:
+        return Judgement(None, None, 0, "No rows were held out, so nothing is said of how good it is.")
+    if not (np.fmax.reduce(train.x) > np.fmin.reduce(train.x)).any():
+        return Judgement(None, None, len(test.x), "All columns are constant: there is nothing to explain.")
+    name, dim = embedder.recipe_.name, embedder.model_.autoencoder.latent.dim
+    seen = embedder.reconstruct(test.x, test.labels)
+    comparison = beside(train.x, test.x, dim, seen, name, f"rows of {data}")
+    comparison = in_one_unit(comparison) if pixels else comparison
+    return Judgement(comparison, embedder.score(test.x, test.labels), len(test.x))
+
+
+def in_one_unit(comparison: Comparison) -> Comparison:
+    """The same with R² = 1 - MSE / MSE of the mean, for values that share a unit.
+
+    `isthmus.metrics.r2` measures each column in its own; of pixels that weighs a corner which is all but
+    always white like the middle of the picture.
+    """
+    mean = comparison.scores[0].mse
+    return comparison._replace(scores=tuple(s._replace(r2=1 - s.mse / mean) for s in comparison.scores))

@@ -1,0 +1,165 @@
+"""What a person named on the command line, as arrays: rows, labels, and a part held out for judging."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import data
+from ..data.entries import CATALOGUE
+from ..estimators import Embedder
+from ..recipes import nearest
+from .misuse import Misuse
+
+
+class Part(NamedTuple):
+    """Rows, and a label for each or none."""
+
+    x: np.ndarray
+    labels: np.ndarray | None
+
+    def take(self, index: np.ndarray) -> Part:
+        return Part(self.x[index], None if self.labels is None else self.labels[index])
+
+
+class Source(NamedTuple):
+    """All rows of a file, or both parts of a named data set."""
+
+    name: str
+    all: Part  # the training part where the data set has a test part of its own
+    test: Part | None
+    columns: tuple[str, ...] | None
+    shape: tuple[int, ...] | None  # of a picture, where it is known
+
+    @property
+    def pixels(self) -> bool:
+        """Whether all values share a unit."""
+        return self.shape is not None or self.all.x.ndim > 2
+
+    def pictures(self) -> Source:
+        """Rows in the shape that is known of them."""
+        assert self.shape is not None
+        shape = self.shape
+        both = (None if p is None else Part(p.x.reshape(-1, *shape), p.labels) for p in (self.all, self.test))
+        train, test = both
+        assert train is not None
+        return self._replace(all=train, test=test, columns=None)
+
+    def parts(self, share: float, seed: int, by_label: bool = False) -> tuple[Part, Part | None, str]:
+        """Rows to fit, rows to judge by, and in words which those are."""
+        if self.test is not None:
+            return self.all, self.test, f"{len(self.test.x)} rows of its own test part are for judging"
+        if not 0 <= share < 1:
+            raise Misuse(
+                f"--test is the share of rows held out for judging, from 0 to below 1; not {share:g}"
+            )
+        if share == 0 or len(self.all.x) == 1:
+            return self.all, None, "none are held out for judging"
+        classes = self.all.labels if by_label else None
+        split = data.split(len(self.all.x), share, seed=seed, stratify=classes)
+        rest = self.all.take(split.held_out)
+        return self.all.take(split.train), rest, f"{len(rest.x)} of them are held out for judging"
+
+    def fingerprint(self) -> str:
+        """SHA-256 of shapes, types and values."""
+        digest = hashlib.sha256()
+        for part in (self.all, self.test):
+            for array in (part.x, part.labels) if part is not None else ():
+                if array is not None:
+                    digest.update(f"{array.dtype}{array.shape}".encode())
+                    digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def source(text: str, labels: str | None = None) -> Source:
+    """Read what X names: a data set of the catalogue, or a file.
+
+    Raises:
+        Misuse: where there is no such file or data set.
+        DataError: where its contents cannot be used.
+    """
+    if text in CATALOGUE:
+        named = data.load(text)
+        train, test = (Part(part.x, part.y) for part in (named.train, named.test))
+        if labels is not None:
+            raise Misuse(f"{text} has labels of its own; --labels is for files")
+        return Source(text, train, test, named.columns, named.shape)
+    path = Path(text.rpartition(":")[0] if ".npz:" in text else text).expanduser()
+    if not path.exists():
+        if not path.suffix and path.parent == Path():
+            raise Misuse(
+                f"there is no data set and no file {text!r}{nearest(text, CATALOGUE)}; "
+                f"`isthmus datasets` lists the names"
+            )
+        raise Misuse(f"there is no file {path}")
+    table = data.read(text)
+    values = table.values.toarray() if hasattr(table.values, "toarray") else np.asarray(table.values)
+    data.check_matrix(values, table.columns)
+    beside = table.labels if labels is None else read_labels(labels, len(values))
+    return Source(table.name, Part(values, beside), None, table.columns, None)
+
+
+def read_labels(text: str, rows: int) -> np.ndarray:
+    """One label a row: from a file with one column, or `text` itself for every row.
+
+    Raises:
+        Misuse: where there is no such file.
+        DataError: where it does not hold one label for each row.
+    """
+    path = Path(text).expanduser()
+    if not path.exists():
+        if path.suffix in (".npy", ".csv", ".tsv", ".txt", ".npz"):
+            raise Misuse(f"there is no file {path}")
+        return np.full(rows, int(text) if text.lstrip("-").isdigit() else text)
+    try:
+        values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _column(path)
+    except (ValueError, EOFError) as error:
+        raise data.DataError(f"{path} does not hold labels: {error}") from error
+    if values.size != rows or values.ndim > 2:
+        raise data.DataError(f"{path} holds labels of shape {values.shape}; there are {rows} rows")
+    return values.reshape(-1)
+
+
+def _column(path: Path) -> np.ndarray:
+    """Lines of text as whole numbers where all are, else as words; a header is one line more than that."""
+    lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    body = lines[1:] if _whole(lines[1:]) and not _whole(lines[:1]) else lines
+    return np.array([int(line) for line in body] if _whole(body) else body)
+
+
+def _whole(lines: list[str]) -> bool:
+    return bool(lines) and all(line.lstrip("-").isdigit() for line in lines)
+
+
+def aligned(
+    embedder: Embedder, given: Source, part: Part, wanted: tuple[str, ...] | None, run: Path
+) -> tuple[np.ndarray, str]:
+    """Rows as the model knows them: columns found by name, pictures in their shape; and what was done.
+
+    Raises:
+        DataError: for rows of another width or with other columns, naming the first.
+    """
+    x, remark = part.x, ""
+    if wanted is not None and given.columns is not None:
+        for name in wanted:
+            if name not in given.columns:
+                raise data.DataError(
+                    f"{given.name} has no column {name!r}{nearest(name, given.columns)}, and {run} needs it"
+                )
+        for name in given.columns:
+            if name not in wanted:
+                raise data.DataError(
+                    f"{run} was fitted without a column {name!r}; leave it out of {given.name}"
+                )
+        if wanted != given.columns:
+            x = x[:, [given.columns.index(name) for name in wanted]]
+            remark = f"the columns of {given.name} stand in another order than in training: taken by name"
+    shape = embedder.preparation_.shape[1:] if embedder.preparation_.grey else embedder.preparation_.shape
+    if x[0].size != np.prod(shape):
+        raise data.DataError(
+            f"{given.name} has {x[0].size} columns; {run} was fitted to rows of {int(np.prod(shape))}"
+        )
+    return x.reshape(len(x), *shape), remark

@@ -1,0 +1,166 @@
+"""The verbs that use a run: rows in, rows out, in their order and in the data's own units."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..estimators import Embedder
+from .fitting import UNFINISHED, Plan
+from .judging import judge
+from .misuse import Misuse
+from .output import check_ending, deliver, say, show
+from .source import Part, Source, aligned, read_labels, source
+
+
+class Fitted(NamedTuple):
+    """A run folder, opened."""
+
+    folder: Path
+    embedder: Embedder
+    columns: tuple[str, ...] | None
+
+
+class Rows(NamedTuple):
+    """Rows as the model reads them, and as they came."""
+
+    x: np.ndarray
+    labels: np.ndarray | None
+    source: Source
+    shape: tuple[int, ...]
+
+    def names(self, fitted: Fitted) -> list[str]:
+        return list(fitted.columns or self.source.columns or numbered("x", self.x[0].size))
+
+
+def embed(folder: Path, data: str, out: Path | None, labels: str | None, quiet: bool) -> None:
+    check_ending(out)
+    fitted = opened(folder)
+    rows = rows_of(fitted, data, labels, quiet)
+    codes = fitted.embedder.transform(rows.x, rows.labels)
+    deliver(codes, numbered("embedder", codes.shape[1]), out)
+
+
+def reconstruct(folder: Path, data: str, out: Path | None, labels: str | None, quiet: bool) -> None:
+    check_ending(out)
+    fitted = opened(folder)
+    rows = rows_of(fitted, data, labels, quiet)
+    seen = fitted.embedder.reconstruct(rows.x, rows.labels)
+    deliver(seen.reshape(rows.shape), rows.names(fitted), out)
+
+
+def score(folder: Path, data: str, out: Path | None, labels: str | None, quiet: bool) -> None:
+    check_ending(out)
+    fitted = opened(folder)
+    rows = rows_of(fitted, data, labels, quiet)
+    deliver(fitted.embedder.score_samples(rows.x, rows.labels), ["score"], out)
+
+
+def impute(folder: Path, data: str, out: Path | None, labels: str | None, quiet: bool) -> None:
+    check_ending(out)
+    fitted = opened(folder)
+    rows = rows_of(fitted, data, labels, quiet)
+    if not quiet and not np.isnan(rows.x).any():
+        say("no cell is missing: the rows go out as they came")
+    filled = fitted.embedder.impute(rows.x, rows.labels)
+    deliver(filled.reshape(rows.shape), rows.names(fitted), out)
+
+
+def sample(folder: Path, rows: int, out: Path | None, labels: str | None, seed: int, noise: bool) -> None:
+    check_ending(out)
+    fitted = opened(folder)
+    y = checked(fitted, None if labels is None else read_labels(labels, rows))
+    drawn = fitted.embedder.sample(rows, y, noise=noise, random_state=seed)
+    deliver(drawn, fitted.columns or numbered("x", drawn[0].size), out)
+
+
+def evaluate(folder: Path, data: str | None, labels: str | None, as_json: bool, quiet: bool) -> None:
+    fitted = opened(folder)
+    plan, sha256 = planned(folder)
+    original = plan.source()
+    if original.fingerprint() != sha256:
+        raise ValueError(
+            f"{plan.data} is not what it was when {folder} was fitted: PCA has no rows to learn from"
+        )
+    train, test, _ = plan.parts(original)
+    pixels = original.pixels
+    if data is not None and data != plan.data:
+        rows = rows_of(fitted, data, labels, quiet)
+        test = Part(rows.x, rows.labels)
+        original = rows.source
+    elif not quiet:
+        say(f"the {0 if test is None else len(test.x)} rows of {original.name} that were held out")
+    judgement = judge(fitted.embedder, train, test, original.name, pixels)
+    show(judgement.numbers() if as_json else str(judgement))
+
+
+def planned(folder: Path) -> tuple[Plan, str]:
+    """What was asked of a finished run, and the fingerprint of its data.
+
+    Raises:
+        ValueError: where `metrics.json` is missing or damaged.
+    """
+    path = folder / "metrics.json"
+    try:
+        metrics = json.loads(path.read_text())
+        return Plan(**metrics["plan"]), metrics["data"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is missing or damaged, and it says what the run was fitted to") from error
+
+
+def opened(folder: Path) -> Fitted:
+    """The run in the folder.
+
+    Raises:
+        Misuse: where there is none.
+        ValueError: where it is damaged.
+    """
+    if not folder.is_dir():
+        raise Misuse(f"there is no folder {folder}; `isthmus fit MODEL X --out {folder}` writes one")
+    if not (folder / "recipe.json").exists():
+        unfinished = (folder / UNFINISHED).exists()
+        raise Misuse(
+            f"the run in {folder} is not finished; the command that began it goes on with it"
+            if unfinished
+            else f"{folder} holds no run: there is no recipe.json in it"
+        )
+    try:
+        embedder = Embedder.load(folder)
+    except (KeyError, TypeError, AttributeError, IndexError, ImportError) as error:
+        raise ValueError(f"{folder}/recipe.json is damaged: {type(error).__name__} {error}") from error
+    names = getattr(embedder, "feature_names_in_", None)
+    if names is None:
+        return Fitted(folder, embedder, None)
+    del embedder.feature_names_in_  # columns are put in order here, and arrays without names handed on
+    return Fitted(folder, embedder, tuple(names))
+
+
+def rows_of(fitted: Fitted, data: str, labels: str | None, quiet: bool) -> Rows:
+    """Rows for a model: those of a file, or the test part of a named data set."""
+    given = source(data, labels)
+    part = given.test or given.all
+    remarks = [f"the {len(part.x)} rows of {given.name}'s test part"] if given.test is not None else []
+    x, remark = aligned(fitted.embedder, given, part, fitted.columns, fitted.folder)
+    if not quiet:
+        say(*remarks, *([remark] if remark else []))
+    return Rows(x, checked(fitted, part.labels), given, part.x.shape)
+
+
+def checked(fitted: Fitted, labels: np.ndarray | None) -> np.ndarray | None:
+    """Labels, where the model is conditional.
+
+    Raises:
+        Misuse: where it is and there are none.
+    """
+    if not hasattr(fitted.embedder, "classes_"):
+        return None
+    if labels is None:
+        raise Misuse(f"the model in {fitted.folder} is conditional: give it labels, --labels y.npy")
+    return labels
+
+
+def numbered(name: str, count: int) -> list[str]:
+    return [f"{name}{i}" for i in range(count)]

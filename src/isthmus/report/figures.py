@@ -1,0 +1,218 @@
+"""Figures, each a matplotlib `Figure` of its own: nothing global is touched, and no display is needed.
+
+matplotlib comes with the extra `report`; `available()` says whether it is there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..baselines import pca
+from ..training import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..estimators import Embedder
+
+MISSING = "matplotlib is an extra: pip install 'isthmus[report]'"
+# Okabe & Ito 2008: told apart by colour-blind readers too; further classes repeat them with another marker
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#B8A800")
+MARKERS = ("o", "^", "s", "D")
+MOST_CLASSES = 20  # with more, labels are shown as a scale
+
+
+def available() -> bool:
+    """Whether figures can be drawn here."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """As PNG, whole or not at all."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=144)
+    write_atomically(path, buffer.getvalue())
+    return path
+
+
+def of_run(
+    embedder: Embedder, x: np.ndarray, labels: np.ndarray | None, shape: Sequence[int] | None, folder: Path
+) -> list[Path]:
+    """Every figure that a fitted embedder and these rows allow, into the folder.
+
+    `shape` is that of a picture, (h, w) or (c, h, w), where rows are pictures.
+    """
+    name = embedder.recipe_.name
+    figures = {}
+    if embedder.history_.records:
+        figures["learning_curve"] = learning_curves({name: embedder.history_.records})
+    few = slice(0, 2000)
+    codes = embedder.transform(x[few], None if labels is None else labels[few])
+    if codes.shape[1] > 1 and len(codes) > 2:
+        figures["latent_map"] = latent_maps({name: codes}, None if labels is None else labels[few])
+    if shape is not None and len(shape) in (2, 3):
+        shown = slice(0, 10)
+        given = None if labels is None else labels[shown]
+        figures["reconstructions"] = reconstructions(
+            x[shown], {name: embedder.reconstruct(x[shown], given)}, shape
+        )
+        classes = getattr(embedder, "classes_", None)
+        wanted = None if classes is None else np.resize(classes, 20)
+        figures["samples"] = samples(
+            {name: embedder.sample(20, wanted, noise=False, random_state=0)}, shape, x
+        )
+    return [save(figure, folder / f"{title}.png") for title, figure in figures.items()]
+
+
+def reconstructions(
+    originals: np.ndarray, rows: Mapping[str, np.ndarray], shape: Sequence[int], title: str = ""
+) -> Figure:
+    """A row of originals (n, ...), and below it a row for each model; all on one scale of grey."""
+    pictures = {"original": originals, **rows}
+    figure = _figure(0.78 * len(originals) + 1.3, 0.78 * len(pictures) + 0.55)
+    figure.suptitle(title or "Held-out rows and their reconstructions")
+    axes = figure.subplots(len(pictures), len(originals), squeeze=False)
+    low, high = float(np.nanmin(originals)), float(np.nanmax(originals))
+    for line, (name, images) in zip(axes, pictures.items()):
+        for axis, image in zip(line, images):
+            _picture(axis, image, shape, low, high)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
+    return figure
+
+
+def samples(
+    rows: Mapping[str, np.ndarray], shape: Sequence[int], like: np.ndarray, title: str = "", across: int = 10
+) -> Figure:
+    """Pictures drawn from each model, (n, ...), in lines of `across`; grey means what it does in the data `like`."""
+    lines = {name: math.ceil(len(images) / across) for name, images in rows.items()}
+    figure = _figure(0.78 * across + 1.3, 0.78 * sum(lines.values()) + 0.55)
+    figure.suptitle(title or "Samples: codes drawn from the prior, decoded")
+    axes = figure.subplots(sum(lines.values()), across, squeeze=False)
+    low, high = float(np.nanmin(like)), float(np.nanmax(like))
+    start = 0
+    for name, images in rows.items():
+        cells = axes[start : start + lines[name]].ravel()
+        for axis, image in zip(cells, images):
+            _picture(axis, image, shape, low, high)
+        for axis in cells[len(images) :]:
+            axis.set_axis_off()
+        axes[start, 0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
+        start += lines[name]
+    return figure
+
+
+def latent_maps(codes: Mapping[str, np.ndarray], labels: np.ndarray | None, what: str = "label") -> Figure:
+    """A panel for each model: its codes (n, dim) along their two leading principal components."""
+    across = min(2, len(codes))
+    down = math.ceil(len(codes) / across)
+    figure = _figure(4.3 * across + (1.0 if labels is not None else 0), 3.9 * down + 0.4)
+    figure.suptitle("Codes of held-out rows, seen along their two leading principal components")
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axis, (name, z) in zip(panels, codes.items()):
+        projection = pca(z, 2)
+        points = projection.transform(z)
+        points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
+        share = f"{100 * projection.explained.sum():.0f} % of the codes' variance"
+        shown = _scatter(axis, points, labels)
+        axis.set_title(f"{name}: {share}", fontsize=10)
+        axis.set_aspect("equal", "datalim")
+        axis.set_xlabel("first component")
+        axis.set_ylabel("second component")
+    for axis in panels[len(codes) :]:
+        axis.set_axis_off()
+    if labels is None:
+        return figure
+    if _classes(labels) is None:
+        figure.colorbar(shown, ax=list(panels), label=what)
+    else:
+        handles, names = panels[0].get_legend_handles_labels()
+        place = "outside right center"
+        figure.legend(handles, names, title=what, loc=place, frameon=False, markerscale=1.5)
+    return figure
+
+
+def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """A panel for each model: every term of its objective over the epochs, in training and held out."""
+    across = min(2, len(records))
+    down = math.ceil(len(records) / across)
+    figure = _figure(4.9 * across, 2.9 * down + 0.4)
+    figure.suptitle("What is minimised: each term of the objective over training")
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axis, (name, entries) in zip(panels, records.items()):
+        for colour, term in zip(COLOURS * 3, entries[0]["train"]):
+            for part, style in (("train", "-"), ("held_out", "--")):
+                curve = [(e["epoch"] + 1, e[part][term]) for e in entries if term in e.get(part, {})]
+                if curve:
+                    label = term if part == "train" else f"{term}, held out"
+                    axis.plot(*zip(*curve), style, color=colour, label=label, linewidth=1.5)
+        _scale(axis, [v for e in entries for v in e["train"].values()])
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel("epoch")
+        axis.set_ylabel("mean over rows")
+        axis.grid(alpha=0.25)
+        axis.legend(frameon=False, fontsize=8)
+    for axis in panels[len(records) :]:
+        axis.set_axis_off()
+    return figure
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The records of a `history.jsonl`."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def _picture(axis: Any, row: np.ndarray, shape: Sequence[int], low: float, high: float) -> None:
+    image = np.asarray(row, float).reshape(shape if len(shape) == 3 else (1, *shape))
+    if image.shape[0] == 3:
+        axis.imshow(np.clip((image.transpose(1, 2, 0) - low) / max(high - low, 1e-30), 0, 1))
+    else:
+        axis.imshow(image[0], cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for side in axis.spines.values():
+        side.set_color("#cccccc")
+
+
+def _classes(labels: np.ndarray) -> np.ndarray | None:
+    found = np.unique(labels)
+    return found if len(found) <= MOST_CLASSES else None
+
+
+def _scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
+    if labels is None:
+        return axis.scatter(*points.T, s=10, color=COLOURS[0], alpha=0.7, linewidths=0)
+    classes = _classes(labels)
+    if classes is None:
+        return axis.scatter(*points.T, s=10, c=labels, cmap="viridis", linewidths=0)
+    for index, label in enumerate(classes):
+        marker = MARKERS[index // len(COLOURS) % len(MARKERS)]
+        chosen = points[labels == label]
+        axis.scatter(
+            *chosen.T,
+            s=14,
+            color=COLOURS[index % len(COLOURS)],
+            marker=marker,
+            label=str(label),
+            linewidths=0,
+        )
+    return None
+
+
+def _scale(axis: Any, values: Sequence[float]) -> None:
+    """Logarithmic where curves of one sign span decades."""
+    if min(values) > 0 and max(values) > 50 * min(values):
+        axis.set_yscale("log")
