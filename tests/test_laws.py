@@ -1,0 +1,490 @@
+"""Every method against every law. A new method is one line in CASES.
+
+A law is a function of a `Case`; a control beside it shows that a classical mistake breaks it.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import json
+import math
+import textwrap
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import isthmus
+from isthmus import Autoencoder, Batch, Learner, Recipe
+from isthmus.latents import Deterministic, Gaussian
+from isthmus.likelihoods import gaussian
+from isthmus.models import METHODS
+from isthmus.models.adversarial import Adversarial, judging
+from isthmus.nets import convs, mlp, mlps
+from isthmus.objective import term
+from isthmus.runs import cite
+from isthmus.terms import fooling, reconstruction
+from isthmus.trace import NOTHING
+from isthmus.training import train
+
+FEATURES = 12
+
+
+class Case(NamedTuple):
+    """How a method is built for these tests, what its formula is, and what its batches carry beside rows."""
+
+    recipe: Recipe
+    formula: str
+    context: Callable[[int], dict[str, Tensor]] = lambda n: {}
+
+    @property
+    def name(self) -> str:
+        return self.recipe.name
+
+    def build(self, features: Any = FEATURES, seed: int = 0, **more: Any) -> Learner:
+        with isthmus.seeded(seed):
+            return self.recipe(features, **more)
+
+    def batch(self, n: int = 64, shape: tuple[int, ...] = (FEATURES,), seed: int = 1) -> Batch:
+        """Rows near a curved sheet, so that there is something to learn."""
+        with isthmus.seeded(seed):
+            hidden = torch.randn(n, 3)
+            mix = torch.randn(3, math.prod(shape), generator=torch.Generator().manual_seed(5))
+            x = (torch.tanh(hidden @ mix) + 0.1 * torch.randn(n, math.prod(shape))).reshape(n, *shape)
+            return Batch(x, x, self.context(n) or NOTHING)
+
+
+def labels(n: int) -> dict[str, Tensor]:
+    return {"labels": torch.arange(n) % 10}
+
+
+def case(
+    name: str, formula: str, context: Callable[[int], dict[str, Tensor]] = lambda n: {}, **options: Any
+) -> Case:
+    return Case(Recipe(METHODS[name], **options), formula, context)
+
+
+SMALL: dict[str, Any] = {"dim": 3, "hidden": (16,)}
+CASES = [
+    case("linear", "reconstruction", dim=3),
+    case("autoencoder", "reconstruction", **SMALL),
+    case("tied", "reconstruction", **SMALL),
+    case("stacked", "reconstruction", **SMALL, epochs=2),
+    case("denoising", "reconstruction", **SMALL),
+    case("sparse_l1", "reconstruction + 0.1 * l1"),
+    case("sparse_kl", "reconstruction + 3.0 * kl_to_rate"),
+    case("contractive", "reconstruction + 0.1 * contraction"),
+    case("vae", "reconstruction + kl", **SMALL),
+    case("beta_vae", "reconstruction + 4.0 * kl", **SMALL),
+    case("capacity_vae", "reconstruction + 1000.0 * capacity", **SMALL),
+    case("conditional_vae", "reconstruction + kl", labels, **SMALL),
+    case("iwae", "importance_weighted", **SMALL),
+    case("linear_vae", "expected_reconstruction + kl", dim=3),
+    case("vq_vae", "reconstruction + 0.25 * commitment", hidden=(16,), size=16, width=4, positions=3),
+    case("wae_gan", "reconstruction + 10.0 * fooling", **SMALL, critic=(16,)),
+]
+laws = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def test_every_method_is_listed():
+    assert [case.name for case in CASES] == list(METHODS)
+
+
+def steps(model: Learner, batches: list[Batch]) -> list[Any]:
+    return list(train(model, batches, partial(torch.optim.Adam, lr=3e-3)))
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def output(model: Learner, batch: Batch) -> Tensor:
+    """What eval() makes of a batch: code and reconstruction, side by side."""
+    with torch.no_grad():
+        trace = model.eval().autoencoder(batch)
+    return torch.cat([trace.code.z.flatten(1), trace.output.mean.flatten(1)], 1)
+
+
+# (a) No player ever moves another's parameters
+
+
+def trespasses(model: Learner, batch: Batch) -> list[str]:
+    """Parameters that moved in another player's turn, and parameters with two owners or none."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    own = {player: {names[id(p)] for p in parameters} for player, parameters in model.players().items()}
+    found = [n for n in names.values() if sum(n in mine for mine in own.values()) != 1]
+    before = snapshot(model)
+    turns = model.losses(batch, 0)
+    optimizers = {p: torch.optim.SGD(list(own), 0.01) for p, own in model.players().items()}
+    with isthmus.seeded(0):
+        for player, loss in turns:
+            loss.total.backward(inputs=list(model.players()[player]))
+            optimizers[player].step()
+            model.zero_grad()
+            now = snapshot(model)
+            moved = {n for n in names.values() if not torch.equal(now[n], before[n])}
+            found += sorted(moved - own[player])
+            before = now
+    return found
+
+
+@laws
+def test_a_player_moves_only_its_own_parameters(case):
+    assert trespasses(case.build(), case.batch()) == []
+
+
+class Trespassing(Adversarial):
+    """Control: the critic's player also owns the encoder."""
+
+    def players(self):
+        return {**super().players(), "critic": self.parameters()}
+
+
+def test_control_a_player_that_owns_anothers_parameters_is_caught():
+    whole = CASES[-1].build()
+    assert isinstance(whole, Adversarial)
+    assert trespasses(Trespassing(whole.autoencoder, whole.critic), CASES[-1].batch())
+
+
+# (b) Every parameter of a player moves
+
+
+def stuck(model: Learner, batch: Batch) -> list[str]:
+    before = snapshot(model)
+    steps(model, [batch] * 20)
+    return [name for name, p in model.named_parameters() if torch.equal(before[name], p.detach())]
+
+
+@laws
+def test_every_parameter_moves(case):
+    assert stuck(case.build(), case.batch()) == []
+
+
+def test_control_a_detached_code_leaves_the_encoder_where_it_is():
+    class Detached(Deterministic):
+        def forward(self, features: Tensor, noisy: bool) -> Any:
+            return super().forward(features.detach(), noisy)
+
+    encoder, decoder = mlps(FEATURES, (8,), 3, 3, FEATURES)
+    model = Autoencoder(encoder, Detached(3), decoder, gaussian(FEATURES), reconstruction)
+    assert stuck(model, CASES[0].batch())
+
+
+# (c) The data term falls
+
+
+def explained(model: Learner, batch: Batch) -> float:
+    """Squared error of the reconstruction in eval(), in units of the data's variance."""
+    with torch.no_grad():
+        trace = model.eval().autoencoder(batch)
+    return float((trace.output.mean - batch.target).square().mean() / batch.target.var())
+
+
+def learns(case: Case, model: Learner) -> bool:
+    batches = [case.batch(128, seed=seed) for seed in range(400)]
+    held_out = case.batch(200, seed=999)
+    before = explained(model, held_out)
+    steps(model, batches)
+    return explained(model, held_out) < min(before, 0.9)
+
+
+@laws
+def test_what_is_not_explained_falls(case):
+    assert learns(case, case.build())
+
+
+def test_control_the_wrong_sign_does_not_learn():
+    case = CASES[1]
+    model = case.build()
+    model.autoencoder.objective = isthmus.Objective.of(-1.0 * reconstruction)
+    with pytest.raises((AssertionError, RuntimeError)):
+        assert learns(case, model)
+
+
+# (d) eval() is deterministic, and what a row gives does not depend on its company
+
+
+def depends_on_company(model: Learner, batch: Batch) -> float:
+    """The largest relative change of what a row gives when order and size of the batch change."""
+    whole = output(model, batch)
+    assert torch.equal(whole, output(model, batch))
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(0))
+    turned = output(model, taken(batch, order))
+    parts = torch.cat([output(model, taken(batch, part)) for part in order.split(7)])
+    worst = max((turned - whole[order]).abs().max(), (parts - whole[order]).abs().max())
+    return float(worst / whole.abs().max())
+
+
+def taken(batch: Batch, index: Tensor) -> Batch:
+    return Batch(batch.input[index], batch.target[index], {k: v[index] for k, v in batch.context.items()})
+
+
+@laws
+def test_eval_is_deterministic_and_independent_of_order_and_size(case):
+    model = case.build()
+    steps(model, [case.batch()] * 5)
+    assert depends_on_company(model, case.batch(40)) < 1e-6
+
+
+def test_control_statistics_of_the_batch_would_show():
+    class Centred(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x - x.mean(0)
+
+    encoder, decoder = mlp(FEATURES, 8, 3), mlp(3, 8, FEATURES)
+    model = Autoencoder(
+        nn.Sequential(Centred(), encoder), Deterministic(3), decoder, gaussian(FEATURES), reconstruction
+    )
+    assert depends_on_company(model, CASES[0].batch(40)) > 1e-3
+
+
+@laws
+def test_training_is_stochastic_where_the_method_is_and_repeats_under_a_seed(case):
+    model = case.build().train()
+
+    def draw(seed: int) -> Tensor:
+        with isthmus.seeded(seed):
+            twin = copy.deepcopy(model)
+            return twin.autoencoder(case.batch()).output.mean
+
+    assert torch.equal(draw(3), draw(3))
+    noisy = isinstance(model.autoencoder.latent, Gaussian) or model.autoencoder.corrupt is not None
+    started = hasattr(model.autoencoder.latent, "started")  # a codebook starts at random rows
+    assert torch.equal(draw(3), draw(4)) is not (noisy or started)
+
+
+# (e) and (i): written down, read, built and loaded it is the same; copies are copies
+
+
+@laws
+def test_a_description_builds_the_same_model(case):
+    model = case.build()
+    steps(model, [case.batch()] * 3)
+    text = json.dumps(model.recipe.describe())
+    again = Recipe.read(json.loads(text))
+    assert json.dumps(again.describe()) == text
+    twin = again()
+    twin.load_state_dict(model.state_dict())
+    assert torch.equal(output(twin, case.batch()), output(model, case.batch()))
+    assert type(twin) is type(model) and repr(twin) == repr(model)
+
+
+@laws
+def test_saved_and_loaded_it_is_the_same(case, tmp_path):
+    model = case.build()
+    steps(model, [case.batch()] * 3)
+    isthmus.save(tmp_path, model)
+    assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".safetensors"}  # nothing is pickled
+    assert torch.equal(output(isthmus.load(tmp_path), case.batch()), output(model, case.batch()))
+
+
+@laws
+def test_a_copy_learns_on_its_own(case):
+    model = case.build()
+    twin = copy.deepcopy(model)
+    assert torch.equal(output(twin, case.batch()), output(model, case.batch()))
+    before = snapshot(model)
+    steps(twin, [case.batch()] * 3)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    steps(model, [case.batch()] * 3)  # and the same way
+    assert torch.equal(output(twin, case.batch()), output(model, case.batch()))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "os:system",
+        "subprocess:Popen",
+        "isthmus.models.plain:nn",
+        "builtins:eval",
+        "isthmus.runs:load",
+        "tests:x",
+    ],
+)
+def test_untrusted_functions_are_refused(where):
+    description = json.loads(json.dumps(CASES[1].build().recipe.describe()))
+    for hurt in ({**description, "recipe": where}, {**description, "nets": {"function": where}}):
+        with pytest.raises(ValueError):
+            Recipe.read(hurt)
+
+
+# (f) Images, where a method takes nets
+
+
+IMAGE = (1, 9, 7)
+with_nets = [case for case in CASES if "nets" in inspect.signature(case.recipe.function).parameters]
+
+
+@pytest.mark.parametrize("case", with_nets, ids=lambda case: case.name)
+@pytest.mark.parametrize("nets", [convs, mlps], ids=lambda nets: nets.__name__)
+def test_images_of_any_size(case, nets):
+    options: dict[str, Any] = {"hidden": (4, 8)}
+    model = Recipe(case.recipe.function, **{**case.recipe.arguments, **options, "nets": nets})(IMAGE)
+    batch = case.batch(16, IMAGE)
+    assert stuck(model, batch) == []
+    with torch.no_grad():
+        assert model.eval().autoencoder(batch).output.mean.shape == (16, *IMAGE)
+        context = {name: value[:5] for name, value in batch.context.items()}
+        drawn = model.autoencoder.sample(5, torch.Generator().manual_seed(0), **context)
+    assert drawn.mean.shape == drawn.sample().shape == (5, *IMAGE)
+
+
+# (g) Missing values
+
+
+def losses_and_gradients(model: Learner, batch: Batch) -> list[Tensor]:
+    found: list[Tensor] = []
+    model = copy.deepcopy(model).train()
+    with isthmus.seeded(2):
+        for player, loss in model.losses(batch, 7):
+            own = list(model.players()[player])
+            found += [value.detach() for value in loss.values.values()]
+            found += torch.autograd.grad(loss.total, own, allow_unused=True, materialize_grads=True)
+    return found
+
+
+def depends_on_placeholder(model: Learner, batch: Batch, placeholder: float) -> bool:
+    observed = batch.context["observed"]
+    other = batch._replace(
+        input=torch.where(observed, batch.input, placeholder),
+        target=torch.where(observed, batch.target, placeholder),
+    )
+    return not all(map(torch.equal, losses_and_gradients(model, batch), losses_and_gradients(model, other)))
+
+
+def with_gaps(case: Case) -> Batch:
+    batch = case.batch()
+    observed = torch.rand(batch.target.shape, generator=torch.Generator().manual_seed(0)) < 0.8
+    observed[0] = False  # also a row of which nothing is known
+    return batch._replace(context={**batch.context, "observed": observed})
+
+
+@laws
+@pytest.mark.parametrize("placeholder", [0.0, 1e6, math.nan])
+def test_what_stands_in_for_a_missing_value_does_not_matter(case, placeholder):
+    model, batch = case.build(), with_gaps(case)
+    assert not depends_on_placeholder(model, batch, placeholder)
+    assert all(value.isfinite().all() for value in losses_and_gradients(model, batch))
+
+
+def test_control_a_term_that_looks_at_everything_shows_it():
+    @term
+    def careless(model, trace):
+        return (trace.output.mean - trace.batch.target).square().sum(1)
+
+    model = CASES[1].build()
+    model.autoencoder.objective = isthmus.Objective.of(careless)
+    assert depends_on_placeholder(model, with_gaps(CASES[1]), 1e6)
+
+
+# (h) The minibatch must not matter
+
+
+def constant_column(batch: Batch) -> Batch:
+    x = batch.input.clone()
+    x[:, 0] = 3.0
+    return Batch(x, x, batch.context)
+
+
+@laws
+@pytest.mark.parametrize("which", ["last batch of one", "one row only", "constant column"])
+def test_awkward_batches_stay_finite(case, which):
+    model = case.build()
+    batches = {
+        "last batch of one": [case.batch(8), case.batch(8), case.batch(1)] * 3,
+        "one row only": [case.batch(1)] * 10,
+        "constant column": [constant_column(case.batch(16))] * 10,
+    }[which]
+    steps(model, batches)
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+    assert output(model, batches[-1]).isfinite().all()
+
+
+@laws
+def test_one_row_alone_can_be_fitted(case):
+    model = case.build()
+    batch = case.batch(1)
+    data = (batch.input, batch.context["labels"]) if batch.context else batch.input
+    history = isthmus.training.fit(model, data, epochs=2, progress=False)
+    assert all(math.isfinite(value) for value in history.records[-1]["train"].values())
+    assert output(model, batch).isfinite().all()
+
+
+# (j) Seeds
+
+
+@laws
+def test_a_seed_gives_the_weights_and_leaves_the_process_alone(case):
+    before = torch.get_rng_state()
+    one, same, other = case.build(seed=1), case.build(seed=1), case.build(seed=2)
+    steps(one, [case.batch()] * 3)
+    steps(same, [case.batch()] * 3)
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), same.state_dict().values()))
+    assert not all(torch.equal(a, b) for a, b in zip(same.parameters(), other.parameters()))
+    generator = torch.Generator().manual_seed(0)
+    context = case.batch(4).context
+    first = one.autoencoder.sample(4, generator, **context).mean
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.equal(first, one.autoencoder.sample(4, torch.Generator().manual_seed(0), **context).mean)
+    assert not torch.equal(first, one.autoencoder.sample(4, generator, **context).mean)
+
+
+# (k), (l): it reads as the paper, and says which
+
+
+@laws
+def test_the_objective_reads_as_the_formula(case):
+    assert repr(case.build().autoencoder.objective) == case.formula
+
+
+@laws
+def test_the_docstring_names_its_paper(case):
+    found = cite(case.name)
+    assert any(character.isdigit() for character in found) and found.endswith((".", ")"))
+    assert cite(case.recipe) == cite(case.build()) == found
+
+
+@laws
+def test_a_method_is_short(case):
+    source = textwrap.dedent(inspect.getsource(inspect.unwrap(case.recipe.function)))
+    assert len(source.splitlines()) <= 40
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    keyword_only = {argument.arg for argument in function.args.kwonlyargs}
+    assert "likelihood" in keyword_only  # what the data are is for the person to say
+
+
+# Two players, as the paper's algorithm takes turns
+
+
+def test_the_critic_moves_first_and_the_encoder_asks_the_one_that_moved():
+    case = CASES[-1]
+    model, batch = case.build(), case.batch()
+    assert isinstance(model, Adversarial)
+    with isthmus.seeded(0):
+        turns = model.losses(batch, 0)
+        player, loss = next(turns)
+        assert player == "critic"
+        z = model.autoencoder.encode(batch.input).z
+        expected = F.softplus(model.critic(z)).mean() + F.softplus(-model.critic(drawn(model, z))).mean()
+        torch.testing.assert_close(loss.total, expected)
+        with torch.no_grad():
+            for parameter in model.critic.parameters():
+                parameter.add_(0.1)
+        player, loss = next(turns)
+    assert player == "autoencoder"
+    torch.testing.assert_close(loss.values["fooling"], F.softplus(-model.critic(z)).flatten())
+    perfect, none = torch.tensor([[50.0]]), torch.tensor([[-50.0]])
+    assert judging(perfect, none).total < 1e-6 < judging(none, perfect).total
+    assert fooling.name in loss.means
+
+
+def drawn(model: Adversarial, z: Tensor) -> Tensor:
+    with isthmus.seeded(0):
+        return model.autoencoder.latent.sample(len(z))
