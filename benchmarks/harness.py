@@ -33,6 +33,8 @@ PEERS = ROOT / "benchmarks" / "peers"
 ENVIRONMENTS = ROOT / ".venv-peers"  # ignored by git
 RESULTS = ROOT / "benchmarks" / "results"
 SCHEMA = 1
+QUIET = 0.05  # processors that others may use during a round that counts
+PATIENCE = 3  # times as many rounds as asked, at most, to find quiet ones
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,16 @@ class Side:
 
 
 class Pair(NamedTuple):
-    """One round: what each side answered, which went first ("a" or "b"), and the load average after it."""
+    """One round: what each side answered, which went first ("a" or "b"), and how busy the machine was.
+
+    `load` is the load average after it; `others`, how many processors others kept busy during it.
+    """
 
     a: dict[str, Any]
     b: dict[str, Any]
     first: str
     load: float
+    others: float = 0.0
 
 
 class Comparison(NamedTuple):
@@ -117,6 +123,10 @@ class Worker:
             raise
         return self
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def round(self, seed: int) -> dict[str, Any]:
         """Run one round; its times, and whatever else the side tells of it."""
         assert self._process.stdin is not None
@@ -155,17 +165,48 @@ class Worker:
 
 
 def alternate(a: Worker, b: Worker, rounds: int, warmup: int = 1, rest: float = 0.1) -> list[Pair]:
-    """Let the two run in turns, a b, b a, a b …: same seed within a round, the order swapped after each."""
-    pairs = []
-    for number in range(-warmup, rounds):
+    """Let the two run in turns, a b, b a, a b …: same seed within a round, the order swapped after each.
+
+    A round during which other processes used the machine (`QUIET`) is followed by one more, up to three times
+    as many as asked; see `quietest`.
+    """
+    pairs: list[Pair] = []
+    own = {os.getpid(), a.pid, b.pid}
+    for number in range(-warmup, PATIENCE * rounds):
         order = (a, b) if number % 2 == 0 else (b, a)
-        answers = {}
+        answers, began, busy = {}, time.perf_counter(), busy_elsewhere(own)
         for worker in order:
             time.sleep(rest)  # the other side's threads spin for a moment before they sleep
             answers[worker] = worker.round(seed=max(number, 0))
+        others = max(0.0, busy_elsewhere(own) - busy) / (time.perf_counter() - began)
         if number >= 0:
-            pairs.append(Pair(answers[a], answers[b], "a" if order[0] is a else "b", os.getloadavg()[0]))
+            first = "a" if order[0] is a else "b"
+            pairs.append(Pair(answers[a], answers[b], first, os.getloadavg()[0], others))
+        if sum(pair.others <= QUIET for pair in pairs) == rounds:
+            break
     return pairs
+
+
+def quietest(pairs: Sequence[Pair], rounds: int) -> list[Pair]:
+    """The rounds that count: those during which others worked least. The times have no say in it."""
+    ranked = sorted(range(len(pairs)), key=lambda number: pairs[number].others)
+    return [pairs[number] for number in sorted(ranked[:rounds])]
+
+
+def busy_elsewhere(own: set[int]) -> float:
+    """Processor seconds that all processes but these, and the children they waited for, have used so far.
+
+    0 where there is no /proc: every round is then quiet. A process that ends hands its time to its parent.
+    """
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        if int(stat.parent.name) not in own:
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:  # it has just ended
+                continue
+            ticks += sum(map(int, fields[11:15]))  # proc(5): utime, stime, cutime, cstime
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def compare(pairs: Sequence[Pair], key: str = "seconds", resamples: int = 4000, seed: int = 0) -> Comparison:
@@ -189,6 +230,7 @@ def record(
     a: Worker,
     b: Worker,
     pairs: Sequence[Pair],
+    counted: Sequence[Pair],
     verdict: Mapping[str, Any],
     load_before: tuple[float, ...],
 ) -> dict[str, Any]:
@@ -204,7 +246,7 @@ def record(
         "load": {"before": list(load_before), "after": list(os.getloadavg())},
         "seeds": list(range(len(pairs))),
         "sides": {role: asdict(w.side) | w.ready for role, w in (("a", a), ("b", b))},
-        "rounds": [pair._asdict() for pair in pairs],
+        "rounds": [pair._asdict() | {"counted": pair in counted} for pair in pairs],
         "verdict": dict(verdict),
     }
 

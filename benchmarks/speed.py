@@ -21,7 +21,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.harness import RESULTS, Comparison, Pair, Side, Worker, alternate, compare, record, write
+from benchmarks.harness import (
+    RESULTS,
+    Comparison,
+    Pair,
+    Side,
+    Worker,
+    alternate,
+    compare,
+    quietest,
+    record,
+    write,
+)
 
 MNIST = {"rows": 60_000, "columns": 784, "hidden": 512, "dim": 16}
 SMALL = {"rows": 60_000, "columns": 64, "hidden": 64, "dim": 8}
@@ -78,9 +89,7 @@ CASES = {
         at_most=1.10,
     ),
 }
-SAME_WORK = (
-    0.15  # how far apart the sides' losses over an epoch may lie; they draw their first weights differently
-)
+SAME_WORK = 0.15  # how far apart the losses over an epoch may lie: first weights are drawn in different ways
 SAME_TIME = 0.05  # how far from 1 the ratio of a side to itself may lie
 
 
@@ -97,7 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.rounds is not None and asked.rounds < 2:
         parser.error(f"--rounds must be 2 or more, for an interval; it is {asked.rounds}")
     names = list(CASES) if asked.name == "all" else [asked.name]
-    held = [run(name, asked.rounds, asked.threads, asked.self_check, asked.results) for name in names]
+    try:
+        held = [run(name, asked.rounds, asked.threads, asked.self_check, asked.results) for name in names]
+    except (RuntimeError, ValueError, OSError) as error:
+        print(f"could not measure: {error}", file=sys.stderr)
+        return 1
     return 0 if all(held) else 1
 
 
@@ -114,11 +127,12 @@ def run(name: str, rounds: int | None, threads: int, self_check: bool, results: 
     with Worker(ours, threads) as a, Worker(theirs, threads) as b:
         same_task(a, b)
         pairs = alternate(a, b, rounds or case.rounds)
-    verdict = judge(case, pairs, self_check)
-    path = write(name, record(name, a, b, pairs, verdict, before), results)
-    print(
-        f"{name}: {sentence(case, verdict)} [load {before[0]:.2f}; {len(pairs)} rounds; {path}]", flush=True
-    )
+    counted = quietest(pairs, rounds or case.rounds)
+    verdict = judge(case, counted, self_check)
+    path = write(name, record(name, a, b, pairs, counted, verdict, before), results)
+    others = max(pair.others for pair in counted)
+    told = f"{len(counted)} of {len(pairs)} rounds, others on at most {others:.2f} processors; {path}"
+    print(f"{name}: {sentence(case, verdict)} [{told}]", flush=True)
     return bool(verdict["holds"])
 
 

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import math
+import os
 import random
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import harness, speed
-from benchmarks.harness import Pair, Side, Worker, alternate, compare, record, write
+from benchmarks.harness import Pair, Side, Worker, alternate, compare, quietest, record, write
 
 PRETENDING = "benchmarks.sides.pretending"
 
@@ -61,7 +63,10 @@ def test_a_ratio_turned_round_has_the_interval_turned_round() -> None:
     assert compare(back).low == pytest.approx(1 / compare(there).high, rel=0.02)
 
 
-def test_workers_take_turns_in_changing_order_and_what_they_print_does_no_harm() -> None:
+def test_workers_take_turns_in_changing_order_and_what_they_print_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(harness, "QUIET", math.inf)
     with (
         Worker(Side("slow", PRETENDING, {"seconds": 3.0, "spread": 0.1})) as a,
         Worker(Side("fast", PRETENDING, {"seconds": 2.0, "spread": 0.1})) as b,
@@ -72,6 +77,30 @@ def test_workers_take_turns_in_changing_order_and_what_they_print_does_no_harm()
     assert [(p.a["seed"], p.b["seed"]) for p in rounds] == [(i, i) for i in range(4)]
     assert compare(rounds) == pytest.approx((1.5, 1.5, 1.5))
     assert all(p.a["cpu_seconds"] >= 0 for p in rounds)
+
+
+def test_rounds_that_others_disturbed_are_run_again_and_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([0, 0, *(0, 9), *(9, 9), *(9, 99), *(99, 99)])  # warm-up, then rounds 0 and 2 disturbed
+    monkeypatch.setattr(harness, "busy_elsewhere", lambda own: next(readings))
+    side = Side("one", PRETENDING, {"seconds": 1.0})
+    with Worker(side) as a, Worker(side) as b:
+        rounds = alternate(a, b, rounds=2, rest=0.0)
+    assert [p.others > harness.QUIET for p in rounds] == [True, False, True, False]
+    assert [p.a["seed"] for p in quietest(rounds, 2)] == [1, 3]
+    assert [p.a["seed"] for p in quietest(rounds, 3)] == [0, 1, 3]  # too few were quiet: the quietest
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="needs /proc")
+def test_what_a_process_does_is_seen_unless_it_is_our_own() -> None:
+    def seen(own: set[int]) -> float:
+        before, until = harness.busy_elsewhere(own), time.process_time() + 0.2
+        while time.process_time() < until:
+            pass
+        return harness.busy_elsewhere(own) - before
+
+    assert seen(set()) >= 0.15
+    whole, without = harness.busy_elsewhere(set()), harness.busy_elsewhere({os.getpid()})
+    assert whole - without >= 0.15  # at least what was just done
 
 
 def test_a_worker_that_fails_says_why() -> None:
@@ -87,7 +116,8 @@ def test_a_record_holds_what_is_needed_to_judge_a_figure(tmp_path: Path) -> None
     side = Side("one", PRETENDING, {"seconds": 1.0})
     with Worker(side) as a, Worker(side) as b:
         rounds = alternate(a, b, rounds=3, rest=0.0)
-        result = record("trial", a, b, rounds, {"ratio": 1.0}, (0.0, 0.0, 0.0))
+        counted = quietest(rounds, 3)
+        result = record("trial", a, b, rounds, counted, {"ratio": 1.0}, (0.0, 0.0, 0.0))
     path = write("trial", result, tmp_path)
     read = json.loads(path.read_text())
     assert read == json.loads(json.dumps(result))
@@ -98,7 +128,8 @@ def test_a_record_holds_what_is_needed_to_judge_a_figure(tmp_path: Path) -> None
     assert len(read["git"]["commit"]) == 40 and isinstance(read["git"]["modified"], bool)
     assert read["machine"]["cores"] >= 1 and read["machine"]["memory_gib"] > 0
     assert {"processor", "system", "python"} <= set(read["machine"])
-    assert read["seeds"] == [0, 1, 2] and len(read["rounds"]) == 3
+    assert read["seeds"] == list(range(len(rounds)))
+    assert len(counted) == sum(r["counted"] for r in read["rounds"]) == 3
     for role in "ab":
         assert {"name", "module", "arguments", "peer", "python", "packages", "description"} <= set(
             read["sides"][role]
