@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,15 @@ from torch import Tensor
 
 from ..data import DataError, Rows
 from ..data.preparation import Family, Preparation, prepare
-from ..distributions import Distribution
-from ..model import Autoencoder, Learner
+from ..model import Learner
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
 from ..runs import load, read_header, save
-from ..trace import Batch, Code
 from ..training import adam, cosine, fit
 from ..training.checkpoints import write_atomically
+from .inference import codes, decoded, passes
 
 STEPS = 3000  # that epochs="auto" aims at, within 10 to 300 epochs
-CHUNK = 4096  # rows a pass, where nothing is learned
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -153,14 +149,14 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         self.model_.to("cpu").eval()
         self._n_features_out = self.model_.autoencoder.latent.dim
-        self.model_.autoencoder.latent.fit_prior(self._codes(rows))
+        self.model_.autoencoder.latent.fit_prior(codes(self.model_, rows))
         if self.folder is not None:
             self.save(self.folder)
         return self
 
     def transform(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
         """(n, ...) -> codes (n, dim), float32: the code, or its posterior's mean."""
-        return self._codes(self._rows(X, y)).numpy()
+        return codes(self.model_, self._rows(X, y)).numpy()
 
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> np.ndarray:
         """`fit`, then `transform` of the same rows."""
@@ -172,12 +168,14 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         z = torch.as_tensor(np.array(Z, np.float32))
         if z.ndim != 2 or z.shape[1] != self._n_features_out:
             raise ValueError(f"codes are (n, {self._n_features_out}); these have shape {tuple(z.shape)}")
-        return np.concatenate([self.preparation_.restore(o.mean) for o in self._outputs(z, self._labels(y))])
+        return np.concatenate(
+            [self.preparation_.restore(o.mean) for o in decoded(self.model_, z, self._labels(y))]
+        )
 
     def reconstruct(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
         """Rows as the model sees them, in the data's own units; missing values are filled too."""
         rows = self._rows(X, y)
-        return np.concatenate([self.preparation_.restore(o.mean) for _, _, o in self._passes(rows)])
+        return np.concatenate([self.preparation_.restore(o.mean) for _, _, o in passes(self.model_, rows)])
 
     def impute(self, X: ArrayLike, y: ArrayLike | None = None, rounds: int = 5) -> np.ndarray:
         """Rows with missing values filled by their expectation, and everything else untouched.
@@ -190,7 +188,9 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         filled = np.array(self.preparation_.shaped(x), np.float64)
         missing = np.isnan(filled)
         for _ in range(max(1, rounds) if missing.any() else 0):
-            guess = np.concatenate([self.preparation_.restore(o.mean) for _, _, o in self._passes(rows)])
+            guess = np.concatenate(
+                [self.preparation_.restore(o.mean) for _, _, o in passes(self.model_, rows)]
+            )
             filled[missing] = guess.reshape(filled.shape)[missing]
             rows = self.preparation_.rows(filled, **self._labels(y))
         return filled.reshape(x.shape)
@@ -207,7 +207,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             raise ValueError(f"{n} rows were asked for with {len(labels['labels'])} labels")
         with torch.no_grad(), seeded(int(check_random_state(random_state).randint(2**31 - 1))):
             z = self.model_.autoencoder.latent.sample(n)
-            outputs = self._outputs(z, labels)
+            outputs = decoded(self.model_, z, labels)
             return np.concatenate(
                 [self.preparation_.restore(o.sample() if noise else o.mean) for o in outputs]
             )
@@ -221,7 +221,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """
         rows = self._rows(X, y)
         scores = []
-        for batch, code, output in self._passes(rows):
+        for batch, code, output in passes(self.model_, rows):
             present = batch.context.get("observed")
             score = output.log_prob(batch.target, present).double()
             for stage in code.stages:
@@ -363,30 +363,3 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows:
         return self.preparation_.rows(self._validated(X), **self._labels(y))
-
-    def _precise(self) -> Autoencoder:
-        """The model in float64, so that what a row gives does not depend on the rows beside it."""
-        return copy.deepcopy(self.model_.autoencoder).double().eval()
-
-    def _passes(self, rows: Rows) -> Iterator[tuple[Batch, Code, Distribution]]:
-        """Batch, code and output, a chunk at a time, without noise."""
-        model = self._precise()
-        for start in range(0, len(rows), CHUNK):
-            batch = rows.span(start, start + CHUNK)
-            batch = batch._replace(input=batch.input.double(), target=batch.target.double())
-            with torch.no_grad():
-                trace = model(batch, noisy=False)
-            yield trace.batch, trace.code, trace.output
-
-    def _codes(self, rows: Rows) -> Tensor:
-        model = self._precise()
-        with torch.no_grad():
-            batches = (rows.span(start, start + CHUNK) for start in range(0, len(rows), CHUNK))
-            return torch.cat([model.encode(b.input.double(), **b.context).z.float() for b in batches])
-
-    def _outputs(self, z: Tensor, context: dict[str, Tensor]) -> Iterator[Distribution]:
-        model = self._precise()
-        for start in range(0, len(z), CHUNK):
-            part = {name: value[start : start + CHUNK] for name, value in context.items()}
-            with torch.no_grad():
-                yield model.decode(z[start : start + CHUNK].double(), **part)

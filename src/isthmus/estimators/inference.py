@@ -1,0 +1,57 @@
+"""What a trained model says of rows: a chunk at a time, without noise, and in float64.
+
+In float32 the last digits of a row depend on the rows beside it, because sums are taken in another order; near
+zero that is more than a part in a million. In float64 what a row gives is its own.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from ..data import Rows
+from ..distributions import Distribution
+from ..model import Autoencoder, Learner
+from ..trace import Batch, Code
+
+CHUNK = 4096  # rows a pass
+
+
+def passes(model: Learner, rows: Rows) -> Iterator[tuple[Batch, Code, Distribution]]:
+    """Each chunk of rows, its code, and what the model says of it."""
+    judge = precise(model)
+    for batch in chunks(rows):
+        with torch.no_grad():
+            trace = judge(batch, noisy=False)
+        yield trace.batch, trace.code, trace.output
+
+
+def codes(model: Learner, rows: Rows) -> Tensor:
+    """(n, dim), float32: means or modes."""
+    judge = precise(model)
+    with torch.no_grad():
+        return torch.cat([judge.encode(b.input, **b.context).z.float() for b in chunks(rows)])
+
+
+def decoded(model: Learner, z: Tensor, context: Mapping[str, Tensor]) -> Iterator[Distribution]:
+    """What the model says of codes (n, dim), each with its part of the context."""
+    judge = precise(model)
+    for start in range(0, len(z), CHUNK):
+        part = {name: value[start : start + CHUNK] for name, value in context.items()}
+        with torch.no_grad():
+            yield judge.decode(z[start : start + CHUNK].double(), **part)
+
+
+def precise(model: Learner) -> Autoencoder:
+    """A copy of the part that tasks use, in float64 and eval()."""
+    return copy.deepcopy(model.autoencoder).double().eval()
+
+
+def chunks(rows: Rows) -> Iterator[Batch]:
+    """Rows in order, in float64."""
+    for start in range(0, len(rows), CHUNK):
+        batch = rows.span(start, start + CHUNK)
+        yield batch._replace(input=batch.input.double(), target=batch.target.double())
