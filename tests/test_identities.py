@@ -67,6 +67,10 @@ def layers(net: nn.Module) -> list[Any]:
     return list(net.children())
 
 
+def linears(net: nn.Module) -> list[nn.Linear]:
+    return [layer for layer in net.children() if isinstance(layer, nn.Linear)]
+
+
 def within_three_standard_errors(samples: Tensor, expected: Tensor | float) -> bool:
     """Of the mean over the first axis, everywhere."""
     error = samples.std(0) / len(samples) ** 0.5
@@ -173,8 +177,8 @@ def test_free_bits_capacity_and_schedules_by_hand():
     near(kl(None, trace), [2.08, 0.02])
     near(free_bits(0.1)(None, trace), 1.0 + 0.1 + 0.1)  # the floor is on the mean over the batch: 1, 0, 0.05
     near(free_bits(0.0)(None, trace), kl(None, trace).mean())
-    near(capacity(lambda step: 0.5)(None, trace), [1.58, 0.48])
-    near(capacity(warmup(10, 4.0))(None, trace._replace(step=5)), [0.08, 1.98])
+    near(capacity(lambda step: 0.5)(None, trace), 0.55)  # of the mean, 1.05
+    near(capacity(warmup(10, 4.0))(None, trace._replace(step=5)), 0.95)
     assert [warmup(4, 2.0)(step) for step in (0, 1, 4, 9)] == [0.0, 0.5, 2.0, 2.0]
     assert warmup(0, 3.0)(0) == 3.0
     assert [cyclical(8)(step) for step in (0, 2, 4, 7, 8)] == [0.0, 0.5, 1.0, 1.0, 0.0]
@@ -234,7 +238,8 @@ def probabilistic_pca() -> tuple[Autoencoder, torch.distributions.MultivariateNo
     encoder, decoder = layers(model.encoder)[0], layers(model.decoder)[0]
     with torch.no_grad():
         decoder.weight.mul_(2)
-        variance = (2 * model.likelihood(torch.zeros(1, 5, **DOUBLE)).log_scale).exp()
+        output: Any = model.decode(torch.zeros(1, 2, **DOUBLE))
+        variance = (2 * output.log_scale).exp()
         posterior = torch.linalg.inv(torch.eye(2, **DOUBLE) + decoder.weight.T @ decoder.weight / variance)
         encoder.weight.zero_()[:2] = posterior @ decoder.weight.T / variance
         encoder.bias[2:] = posterior.diag().log() / 2 + 0.3
@@ -324,7 +329,7 @@ def encoding(activation: type[nn.Module], *widths: int) -> Autoencoder:
 
 def jacobian_norm(model: Autoencoder, x: Tensor) -> Tensor:
     rows = [torch.autograd.functional.jacobian(lambda r: model.encode(r[None]).z[0], row) for row in x]
-    return torch.stack([row.square().sum() for row in rows])  # type: ignore[union-attr]
+    return torch.stack([row.square().sum() for row in rows])
 
 
 @pytest.mark.parametrize("activation", [nn.Sigmoid, nn.ReLU, nn.Identity])
@@ -455,20 +460,18 @@ def test_a_tied_weight_is_one_parameter_with_the_gradient_of_both_paths():
     assert sum(p.numel() for p in both.parameters()) == 6 * 5 + 5 * 3 + (5 + 3) + (5 + 6)
     x = torch.randn(4, 6)
     loss = (decoder(encoder(x)) - x).square().sum()
-    ours = torch.autograd.grad(
-        loss, [layer.weight for layer in layers(encoder) if isinstance(layer, nn.Linear)]
-    )
+    ours = torch.autograd.grad(loss, [layer.weight for layer in linears(encoder)])
     untied_encoder, untied_decoder = mlps(6, (5,), 3, 3, 6, activation=nn.Tanh)
     untied_encoder.load_state_dict(encoder.state_dict())
-    lower, upper = (layer for layer in layers(encoder) if isinstance(layer, nn.Linear))
-    first, second = (layer for layer in layers(untied_decoder) if isinstance(layer, nn.Linear))
+    lower, upper = linears(encoder)
+    first, second = linears(untied_decoder)
     with torch.no_grad():
         first.weight.copy_(upper.weight.T)
         second.weight.copy_(lower.weight.T)
         first.bias.zero_()
         second.bias.zero_()
     loss = (untied_decoder(untied_encoder(x)) - x).square().sum()
-    down = [layer.weight for layer in layers(untied_encoder) if isinstance(layer, nn.Linear)]
+    down = [layer.weight for layer in linears(untied_encoder)]
     apart = torch.autograd.grad(loss, [*down, second.weight, first.weight])
     near(ours[0], apart[0] + apart[2].T, rtol=1e-5, atol=1e-5)
     near(ours[1], apart[1] + apart[3].T, rtol=1e-5, atol=1e-5)
@@ -476,7 +479,7 @@ def test_a_tied_weight_is_one_parameter_with_the_gradient_of_both_paths():
 
 
 def shared(model: Autoencoder) -> bool:
-    down = [layer for layer in layers(model.encoder) if isinstance(layer, nn.Linear)]
+    down = linears(model.encoder)
     up = [layer.linear[0] for layer in layers(model.decoder) if hasattr(layer, "linear")]
     return len(up) > 0 and all(u.weight.data_ptr() == d.weight.data_ptr() for u, d in zip(reversed(up), down))
 
@@ -489,10 +492,7 @@ def test_tied_weights_stay_one_storage_through_training_copies_and_state_dicts()
         pass
     assert shared(model) and not torch.equal(before, layers(model.encoder)[0].weight)
     twin = copy.deepcopy(model)
-    assert (
-        shared(twin)
-        and layers(twin.encoder)[0].weight.data_ptr() != layers(model.encoder)[0].weight.data_ptr()
-    )
+    assert shared(twin) and layers(twin.encoder)[0].weight is not layers(model.encoder)[0].weight
     fresh = isthmus.models.tied(6, 3, (5,)).double().float()
     fresh.load_state_dict(model.state_dict())
     assert shared(fresh)
@@ -515,8 +515,8 @@ def test_backpropagation_by_hand_autograd_and_finite_differences_agree(tied):
     loss.total.backward()
 
     data = x.numpy()
-    w, b = layers(model.encoder)[0].weight.detach().numpy(), layers(model.encoder)[0].bias.detach().numpy()
-    out = layers(model.decoder)[0]
+    into, out = layers(model.encoder)[0], layers(model.decoder)[0]
+    w, b = into.weight.detach().numpy(), into.bias.detach().numpy()
     v = w.T if tied else out.weight.detach().numpy()
     c = out.bias.detach().numpy()
     h = 1 / (1 + np.exp(-(data @ w.T + b)))
@@ -524,18 +524,17 @@ def test_backpropagation_by_hand_autograd_and_finite_differences_agree(tied):
     hidden_delta = (output_delta @ v) * h * (1 - h)
     by_hand = {"W": hidden_delta.T @ data, "b": hidden_delta.sum(0), "c": output_delta.sum(0)}
     if tied:
-        assert (
-            np.abs(layers(model.encoder)[0].weight.grad.numpy() - by_hand["W"]).max() > 1e-3
-        )  # control: one path
+        assert np.abs(into.weight.grad.numpy() - by_hand["W"]).max() > 1e-3  # control: one path
         by_hand["W"] = by_hand["W"] + h.T @ output_delta
     else:
         near(out.weight.grad, output_delta.T @ h)
-    near(layers(model.encoder)[0].weight.grad, by_hand["W"])
-    near(layers(model.encoder)[0].bias.grad, by_hand["b"])
+    near(into.weight.grad, by_hand["W"])
+    near(into.bias.grad, by_hand["b"])
     near(out.bias.grad, by_hand["c"])
 
     step = 1e-6
     for parameter in model.parameters():
+        assert parameter.grad is not None
         flat = parameter.data.view(-1)
         for at in range(0, len(flat), 4):
             sides = []

@@ -29,11 +29,15 @@ from isthmus.models.adversarial import Adversarial, judging
 from isthmus.nets import convs, mlp, mlps
 from isthmus.objective import term
 from isthmus.runs import cite
-from isthmus.terms import fooling, reconstruction
+from isthmus.terms import fooling, l1, reconstruction
 from isthmus.trace import NOTHING
 from isthmus.training import train
 
 FEATURES = 12
+
+
+def nothing(n: int) -> dict[str, Tensor]:
+    return {}
 
 
 class Case(NamedTuple):
@@ -41,7 +45,7 @@ class Case(NamedTuple):
 
     recipe: Recipe
     formula: str
-    context: Callable[[int], dict[str, Tensor]] = lambda n: {}
+    context: Callable[[int], dict[str, Tensor]] = nothing
 
     @property
     def name(self) -> str:
@@ -65,7 +69,7 @@ def labels(n: int) -> dict[str, Tensor]:
 
 
 def case(
-    name: str, formula: str, context: Callable[[int], dict[str, Tensor]] = lambda n: {}, **options: Any
+    name: str, formula: str, context: Callable[[int], dict[str, Tensor]] = nothing, **options: Any
 ) -> Case:
     return Case(Recipe(METHODS[name], **options), formula, context)
 
@@ -82,7 +86,7 @@ CASES = [
     case("contractive", "reconstruction + 0.1 * contraction"),
     case("vae", "reconstruction + kl", **SMALL),
     case("beta_vae", "reconstruction + 4.0 * kl", **SMALL),
-    case("capacity_vae", "reconstruction + 1000.0 * capacity", **SMALL),
+    case("capacity_vae", "reconstruction + 1000.0 * capacity", **SMALL, steps=100, nats=6.0),
     case("conditional_vae", "reconstruction + kl", labels, **SMALL),
     case("iwae", "importance_weighted", **SMALL),
     case("linear_vae", "expected_reconstruction + kl", dim=3),
@@ -199,12 +203,11 @@ def test_what_is_not_explained_falls(case):
     assert learns(case, case.build())
 
 
-def test_control_the_wrong_sign_does_not_learn():
+def test_control_an_objective_that_forgets_the_data_does_not_learn():
     case = CASES[1]
     model = case.build()
-    model.autoencoder.objective = isthmus.Objective.of(-1.0 * reconstruction)
-    with pytest.raises((AssertionError, RuntimeError)):
-        assert learns(case, model)
+    model.autoencoder.objective = isthmus.Objective.of(0.0 * reconstruction + l1)
+    assert not learns(case, model)
 
 
 # (d) eval() is deterministic, and what a row gives does not depend on its company
@@ -266,6 +269,7 @@ def test_training_is_stochastic_where_the_method_is_and_repeats_under_a_seed(cas
 def test_a_description_builds_the_same_model(case):
     model = case.build()
     steps(model, [case.batch()] * 3)
+    assert model.recipe is not None
     text = json.dumps(model.recipe.describe())
     again = Recipe.read(json.loads(text))
     assert json.dumps(again.describe()) == text
@@ -308,7 +312,7 @@ def test_a_copy_learns_on_its_own(case):
     ],
 )
 def test_untrusted_functions_are_refused(where):
-    description = json.loads(json.dumps(CASES[1].build().recipe.describe()))
+    description = CASES[1].recipe.describe()
     for hurt in ({**description, "recipe": where}, {**description, "nets": {"function": where}}):
         with pytest.raises(ValueError):
             Recipe.read(hurt)

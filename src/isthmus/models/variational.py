@@ -84,7 +84,7 @@ def capacity_vae(
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = gaussian,
 ) -> Autoencoder:
-    """−log p(x|z) + γ |KL − C|, C growing from 0 to `nats` over `steps` steps.
+    """−log p(x|z) + γ |E KL − C|, C growing from 0 to `nats` over `steps` steps.
 
     Reference: Burgess et al., Understanding Disentangling in β-VAE, 2018, arXiv:1804.03599 (γ 1000, C 25).
     """

@@ -51,13 +51,14 @@ def free_bits(nats: float) -> Term:
 
 
 def capacity(target: Callable[[int], float]) -> Term:
-    """|KL − C(step)|: hold the information at C nats and let C grow (Burgess et al. 2018, eq. 8, 1804.03599).
+    """|E KL − C(step)|: hold the information at C nats and let C grow (Burgess et al. 2018, eq. 8).
 
-    Of each sample, as the equation is written; some implementations take the mean over the batch inside.
+    The mean over the batch is held at C, which ties samples: a scalar. To hold each sample's KL there would
+    spend as much on an empty image as on a full one; disentanglement_lib (Locatello et al. 2019) reads it so.
     """
 
     @term
     def capacity(model: Any, trace: Trace) -> Tensor:
-        return (kl(model, trace) - target(trace.step)).abs()
+        return (kl(model, trace).mean() - target(trace.step)).abs()
 
     return capacity
