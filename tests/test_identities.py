@@ -36,16 +36,22 @@ from isthmus.terms import (
     commitment,
     contraction,
     cyclical,
+    decomposed_kl,
+    dip,
     expected_reconstruction,
     free_bits,
     importance_weighted,
+    imq,
     kl,
     kl_to_rate,
     l1,
+    rbf,
     reconstruction,
     squared_error,
     warmup,
 )
+from isthmus.terms.discrepancy import discrepancy
+from isthmus.terms.disentanglement import distance_to_identity
 from isthmus.training import train
 
 DOUBLE: dict[str, Any] = {"dtype": torch.float64}
@@ -195,6 +201,107 @@ def test_free_bits_give_no_gradient_below_the_floor():
     mean = torch.tensor([[1.0, 0.1], [1.0, 0.1]], **DOUBLE, requires_grad=True)
     free_bits(0.1)(None, stage_of(mean, torch.zeros(2, 2, **DOUBLE))).backward()
     near(mean.grad, [[0.5, 0.0], [0.5, 0.0]])
+
+
+# Terms that tie samples, and terms that share work
+
+
+def test_reference_mmd():
+    given = reference_inputs()
+    near(discrepancy(given["z"], given["z_prior"], rbf), VALUES["mmd_rbf_unbiased"]["value"])
+
+
+@pytest.mark.parametrize("kernel", [rbf, imq])
+def test_mmd_is_unbiased_and_sees_a_difference(kernel):
+    same = torch.stack(
+        [discrepancy(torch.randn(10, 3, **DOUBLE), torch.randn(10, 3, **DOUBLE), kernel) for _ in range(2000)]
+    )
+    assert within_three_standard_errors(same, 0.0)
+    biased = torch.stack(
+        [
+            biased_discrepancy(torch.randn(10, 3, **DOUBLE), torch.randn(10, 3, **DOUBLE), kernel)
+            for _ in range(200)
+        ]
+    )
+    assert not within_three_standard_errors(biased, 0.0)  # control: with the diagonal it is not
+    wide, narrow = torch.randn(2, 200, 3, **DOUBLE)
+    assert discrepancy(wide, 0.3 * narrow, kernel) > 10 * same[:50].std() / 20
+    assert discrepancy(wide[:1], narrow[:1], kernel) == 0
+
+
+def biased_discrepancy(a: Tensor, b: Tensor, kernel: Any) -> Tensor:
+    pairs = ((a, a, 1), (b, b, 1), (a, b, -2))
+    return torch.stack([w * kernel(torch.cdist(x, y).square(), 3).mean() for x, y, w in pairs]).sum()
+
+
+def decomposed(trace: Trace, rows: int) -> list[Tensor]:
+    return [part(None, trace) for part in decomposed_kl(rows)]
+
+
+def test_reference_decomposed_kl():
+    given = reference_inputs()
+    trace = stage_of(given["mean"], given["log_scale"], given["z"])
+    expected = VALUES["decomposed_kl_minibatch_weighted"]
+    for value, name in zip(
+        decomposed(trace, 1000), ("mutual_information", "total_correlation", "dimensionwise_kl")
+    ):
+        near(value, expected[name])
+
+
+def test_the_parts_of_the_kl_add_up_and_are_right_where_the_batch_is_the_data():
+    n, correlation = 1500, 0.9
+    means = torch.distributions.MultivariateNormal(
+        torch.zeros(2, **DOUBLE), torch.tensor([[1.0, correlation], [correlation, 1.0]], **DOUBLE)
+    ).sample((n,))
+    log_scale = torch.full((n, 2), math.log(0.1), **DOUBLE)
+    z = DiagonalNormal(means, log_scale).rsample()
+    trace = stage_of(means, log_scale, z)
+    information, correlated, dimensionwise = decomposed(trace, 1)  # q(z) is then the mean over the batch
+    q, p = trace.code.stages[0].q, trace.code.stages[0].p
+    near(information + correlated + dimensionwise, (q.log_prob(z) - p.log_prob(z)).mean())
+    aggregate = torch.tensor([[1.01, correlation], [correlation, 1.01]], **DOUBLE)
+    known = 0.5 * (2 * math.log(1.01) - torch.logdet(aggregate))  # −½ log det of the correlations
+    assert abs(float(correlated - known)) < 0.05
+    near(information, math.log(n) - entropy_of_choice(means, z), rtol=1e-6)
+    averaged = pairwise(means, z).mean(-1).logsumexp(1) - pairwise(means, z).logsumexp(1).mean(-1)
+    assert abs(float(averaged.mean() - known)) > 0.05  # control: a mean over dimensions in place of the sum
+
+
+def entropy_of_choice(means: Tensor, z: Tensor) -> Tensor:
+    """−E log q(row | z), all rows equally likely: what is left unknown of the row once the code is seen."""
+    return -pairwise(means, z).sum(-1).log_softmax(1).diagonal().mean()
+
+
+def pairwise(means: Tensor, z: Tensor) -> Tensor:
+    """(n, n, d): every code under every posterior of scale 0.1."""
+    return DiagonalNormal(means, torch.full_like(means, math.log(0.1))).log_density(z[:, None])
+
+
+def test_terms_of_one_function_share_its_work():
+    calls = []
+
+    def work(model: Any, trace: Trace) -> dict[str, Tensor]:
+        calls.append(1)
+        return {"a": torch.tensor(1.0), "b": torch.tensor(2.0)}
+
+    objective = Term("a", work) + 3.0 * Term("b", work)
+    loss = objective(None, stage_of(torch.zeros(2, 1), torch.zeros(2, 1)))
+    assert len(calls) == 1 and loss.total.item() == 7.0 and repr(objective) == "a + 3.0 * b"
+
+
+def test_reference_dip():
+    expected = VALUES["dip_regulariser_lambda_od_1_lambda_d_1"]
+    for name, covariance in {
+        "covariance all ones, 10 x 10": torch.ones(10, 10),
+        "zeros": torch.zeros(10, 10),
+        "identity": torch.eye(10),
+        "2 identity": 2 * torch.eye(10),
+    }.items():
+        near(distance_to_identity(covariance, 1.0, 1.0), expected[name])
+    mean = torch.tensor([[1.0, 1.0], [-1.0, -1.0]], **DOUBLE)  # covariance all ones
+    trace = stage_of(mean, torch.zeros_like(mean))
+    near(dip(3.0, 5.0)(None, trace), 3.0 * 2)
+    near(dip(3.0, 5.0, within=True)(None, trace), 3.0 * 2 + 5.0 * 2)
 
 
 # Sparsity

@@ -8,7 +8,7 @@ reconstruction + 4.0 * kl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -25,16 +25,22 @@ Weight = float | Callable[[int], float]
 class Term:
     """A named function of (model, trace): one value per sample, (b,), or a scalar where samples are tied.
 
-    Values are in nats, or in squared units of the data, summed over the event. `weight * term` scales it,
-    where the weight is a number or a schedule (a function of the step); `term + term` makes an `Objective`.
+    The function may return several values by name, of which each term takes its own; in an objective, terms
+    of one function share its work. Values are in nats, or in squared units of the data, summed over the event.
+    `weight * term` scales it, where the weight is a number or a schedule (a function of the step);
+    `term + term` makes an `Objective`.
     """
 
     name: str
-    function: Callable[[Any, Trace], Tensor]
+    function: Callable[[Any, Trace], Tensor | Mapping[str, Tensor]]
     weights: tuple[Weight, ...] = ()
 
     def __call__(self, model: Any, trace: Trace) -> Tensor:
-        return self.function(model, trace)
+        return self.own(self.function(model, trace))
+
+    def own(self, found: Tensor | Mapping[str, Tensor]) -> Tensor:
+        """This term's value, of what its function found."""
+        return found[self.name] if isinstance(found, Mapping) else found
 
     def weight(self, step: int) -> float:
         """The product of its weights at this step of training."""
@@ -81,9 +87,10 @@ class Objective:
         return objective if isinstance(objective, Objective) else cls((objective,))
 
     def __call__(self, model: Any, trace: Trace) -> Loss:
-        return Loss(
-            {t.name: t(model, trace) for t in self.terms}, {t.name: t.weight(trace.step) for t in self.terms}
-        )
+        functions = dict.fromkeys(t.function for t in self.terms)  # each once, in order
+        found = {function: function(model, trace) for function in functions}
+        values = {t.name: t.own(found[t.function]) for t in self.terms}
+        return Loss(values, {t.name: t.weight(trace.step) for t in self.terms})
 
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.terms))

@@ -1,6 +1,8 @@
 """The things that losses are made of. Each is one equation."""
 
 from .adversarial import fooling
+from .discrepancy import imq, mmd, rbf
+from .disentanglement import decomposed_kl, dip
 from .divergence import capacity, free_bits, kl
 from .jacobian import contraction
 from .quantisation import codebook, commitment
@@ -14,13 +16,18 @@ __all__ = [
     "commitment",
     "contraction",
     "cyclical",
+    "decomposed_kl",
+    "dip",
     "expected_reconstruction",
     "fooling",
     "free_bits",
+    "imq",
     "importance_weighted",
     "kl",
     "kl_to_rate",
     "l1",
+    "mmd",
+    "rbf",
     "reconstruction",
     "squared_error",
     "warmup",

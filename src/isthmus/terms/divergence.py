@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..distributions import DiagonalNormal, Posterior
 from ..objective import Term, term
 from ..trace import Stage, Trace
 
@@ -21,6 +22,14 @@ def only_stage(trace: Trace, who: str) -> Stage:
             f"{who} needs a code with one stochastic layer, such as Gaussian; this one has {len(stages)}"
         )
     return stages[0]
+
+
+def only_gaussian(trace: Trace, who: str) -> tuple[Tensor, DiagonalNormal, Posterior]:
+    """The one stochastic layer of a trace, its posterior a diagonal Gaussian."""
+    z, q, p = only_stage(trace, who)
+    if not isinstance(q, DiagonalNormal):
+        raise TypeError(f"{who} needs a diagonal Gaussian posterior; this one is {type(q).__name__}")
+    return z, q, p
 
 
 def kl_by_dimension(trace: Trace) -> list[Tensor]:
