@@ -25,6 +25,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return int(app(list(arguments), standalone_mode=False, prog_name="isthmus") or 0)
     except UsageError as error:
+        if not arguments:
+            print(error.format_message(), file=sys.stderr)  # the help
+            return 2
         return _complain(error.format_message(), 2)
     except Misuse as error:
         return _complain(str(error), 2)
@@ -49,6 +52,8 @@ def _sentence(error: Exception) -> str:
         where = f"{error.filename}: " if error.filename else ""
         full = error.errno == errno.ENOSPC
         return f"{where}{error.strerror}" + ("; what was written before is whole" if full else "")
+    if isinstance(error, KeyError):  # whose str is its message in quotes
+        return str(error.args[0])
     expected = (ValueError, OSError, RuntimeError, ImportError)
     if isinstance(error, expected) and str(error):
         return str(error)

@@ -38,7 +38,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("runs/demo"),
     json: Json = False,
 ) -> None:
-    """Fit four autoencoders to handwritten digits, offline, and compare them with PCA.
+    """Four autoencoders beside PCA on handwritten digits.
 
     Example: isthmus demo --out runs/demo
     """
@@ -65,29 +65,33 @@ def fit(
     images: Annotated[
         bool, typer.Option("--images", help="Give rows of a data set their picture shape.")
     ] = False,
-    held_out: Annotated[float | None, typer.Option(help="Share of the rows for early stopping.")] = None,
+    held_out: Annotated[
+        float | None, typer.Option(help="Share of the rows for early stopping.", min=0, max=1)
+    ] = None,
     monitor: Annotated[
         str | None, typer.Option(help="The held-out term that early stopping watches.")
     ] = None,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without a better one.")] = 10,
     test: Annotated[
-        float, typer.Option(help="Share of a file's rows held out for judging; 0 for none.")
+        float, typer.Option(help="Share of a file's rows held out for judging; 0 for none.", min=0, max=1)
     ] = 0.2,
     seed: Seed = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 128,
-    lr: Annotated[float, typer.Option(help="Learning rate of Adam at the start.")] = 2e-3,
+    lr: Annotated[float, typer.Option(help="Learning rate of Adam at the start.", min=0)] = 2e-3,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write curves for TensorBoard.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where a run is in the folder.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a model to data, judge it beside PCA on rows held out, and write a run folder.
+    """Fit a model to data and judge it beside PCA.
 
-    What was interrupted goes on where it stopped when the same command is given again.
+    Rows held out judge it, and all that was learned goes into a run folder.
+    The same command goes on with what was interrupted.
 
     Example: isthmus fit beta_vae digits --set beta=6 --dim 8 --out runs/a
     """
-    from .fitting import Plan, fit
+    from .fitting import fit
+    from .plan import Plan
 
     plan = Plan(
         model, data, dim, epochs, settings or [], likelihood, scaling, labels, images, held_out, monitor,
@@ -98,7 +102,7 @@ def fit(
 
 @app.command()
 def embed(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
-    """Codes of rows: columns embedder0, embedder1, …
+    """Codes of rows.
 
     Example: isthmus embed runs/a digits --out codes.csv
     """
@@ -109,7 +113,7 @@ def embed(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Q
 
 @app.command()
 def reconstruct(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
-    """Rows as the model sees them, in the data's own units.
+    """Rows as the model sees them, in the data's units.
 
     Example: isthmus reconstruct runs/a digits --out seen.csv
     """
@@ -120,7 +124,9 @@ def reconstruct(run: Run, data: Data, out: Out = None, labels: Labels = None, qu
 
 @app.command()
 def score(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
-    """How well each row is explained, in nats: low is surprising.
+    """How well each row is explained, in nats.
+
+    High is ordinary, low is surprising.
 
     Example: isthmus score runs/a digits --out scores.csv
     """
@@ -131,7 +137,7 @@ def score(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Q
 
 @app.command()
 def impute(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
-    """Fill missing cells with what the model expects, and leave the others as they are.
+    """Fill missing cells; the others stay as they are.
 
     Example: isthmus impute runs/a digits --out filled.csv
     """
@@ -151,7 +157,7 @@ def sample(
         bool, typer.Option("--mean", help="The expectation of each code, without noise.")
     ] = False,
 ) -> None:
-    """New rows from the model, in the data's own units.
+    """New rows from the model.
 
     Example: isthmus sample runs/a --rows 16 --out new.csv
     """
@@ -171,7 +177,7 @@ def evaluate(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Judge a run on rows it has not seen, beside PCA of the rows it was fitted to.
+    """Judge a run on rows it has not seen, beside PCA.
 
     Example: isthmus evaluate runs/a digits
     """
@@ -184,7 +190,7 @@ def evaluate(
 def models(
     name: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="One of them, in full.")] = None,
 ) -> None:
-    """The methods that `isthmus fit` knows, or one of them with its arguments and reference.
+    """The methods, or one with arguments and reference.
 
     Example: isthmus models beta_vae
     """
@@ -197,7 +203,7 @@ def models(
 def datasets(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them, in full.")] = None,
 ) -> None:
-    """The named data sets, and where each would be taken from.
+    """The named data sets, and where each comes from.
 
     Example: isthmus datasets mnist
     """
@@ -210,7 +216,7 @@ def datasets(
 def cite(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="A method, a data set, or a run folder.")],
 ) -> None:
-    """Where a method or a data set comes from.
+    """The reference of a method or a data set.
 
     Example: isthmus cite vae
     """
@@ -221,7 +227,7 @@ def cite(
 
 @app.command()
 def version() -> None:
-    """Versions of isthmus and of what its numbers depend on.
+    """Versions that a number may depend on.
 
     Example: isthmus version
     """

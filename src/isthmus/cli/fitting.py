@@ -3,73 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from ..estimators import Embedder
-from ..recipes import Recipe, named, parameters
+from ..recipes import Recipe, parameters
 from ..runs import versions
 from ..training import write_atomically
+from .folder import UNFINISHED, abandon, begin
 from .judging import judge
 from .misuse import Misuse, Stopped
 from .output import say, show, to_json
-from .settings import arguments
-from .source import Part, Source, source
-
-OURS = ("recipe.json", "weights.safetensors", "preprocessing.json", "history.jsonl", "metrics.json")
-UNFINISHED = "unfinished.json"  # what was asked; it goes when the run is complete
-
-
-class Plan(NamedTuple):
-    """What is asked of a run: together with the data it determines the weights."""
-
-    model: str
-    data: str
-    dim: int | None
-    epochs: int | None
-    settings: list[str]
-    likelihood: str
-    scaling: str
-    labels: str | None
-    images: bool
-    held_out: float | None
-    monitor: str | None
-    patience: int
-    test: float
-    seed: int
-    batch_size: int
-    lr: float
-
-    def recipe(self) -> Recipe:
-        """The method with its settings.
-
-        Raises:
-            Misuse: for an unknown method, setting, or value.
-        """
-        try:
-            method = named(self.model)
-            Recipe(method).check(["dim"] if self.dim is not None else [])
-        except (ValueError, TypeError) as error:
-            raise Misuse(str(error)) from error
-        return Recipe(method, **arguments(method, self.settings))
-
-    def source(self) -> Source:
-        """The data, pictures in their shape where that is wanted."""
-        given = source(self.data, self.labels)
-        wanted = self.images or any(text.replace(" ", "") == "nets=convs" for text in self.settings)
-        if wanted and given.shape is not None:
-            return given.pictures()
-        if self.images and given.all.x.ndim == 2:
-            raise Misuse(f"the picture shape of {given.name} is not known; give an array (n, height, width)")
-        return given
-
-    def parts(self, given: Source) -> tuple[Part, Part | None, str]:
-        """Rows to fit and rows to judge by; for a conditional method every label is in both."""
-        return given.parts(self.test, self.seed, by_label="classes" in parameters(named(self.model)))
+from .plan import Plan
+from .source import Part, Source
 
 
 def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json: bool, quiet: bool) -> None:
@@ -93,9 +44,11 @@ def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json
         with contextlib.redirect_stdout(sys.stderr):  # a verbose Embedder prints its notes
             embedder.fit(train.x, train.labels)
     except KeyboardInterrupt:
-        kept = any((folder / "checkpoints").glob("*.safetensors"))
-        how = "the same command goes on from the last checkpoint" if kept else "there is no checkpoint yet"
-        raise Stopped(f"stopped; {how} in {folder}") from None
+        how = "the same command goes on from its last checkpoint" if abandon(folder) else "nothing was kept"
+        raise Stopped(f"stopped fitting {folder}; {how}") from None
+    except Exception:
+        abandon(folder)
+        raise
     seconds = time.perf_counter() - started
     history = embedder.history_
     remark(f"{len(history.records)} epochs in {seconds:.1f} s: {history.why}")
@@ -108,6 +61,7 @@ def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json
             "name": given.name,
             "rows": len(train.x),
             "shape": list(train.x.shape[1:]),
+            "missing": _missing(given.all),
             "columns": given.columns,
             "sha256": fingerprint,
         },
@@ -143,7 +97,7 @@ def _embedder(plan: Plan, recipe: Recipe, given: Source, folder: Path, verbose: 
         epochs="auto" if plan.epochs is None else plan.epochs,
         batch_size=plan.batch_size,
         lr=plan.lr,
-        held_out=plan.held_out,
+        held_out=plan.held_out or None,
         monitor=plan.monitor,
         patience=plan.patience,
         folder=folder,
@@ -152,51 +106,9 @@ def _embedder(plan: Plan, recipe: Recipe, given: Source, folder: Path, verbose: 
     )
 
 
-def begin(folder: Path, asked: dict[str, Any], force: bool) -> bool:
-    """Take the folder for this run, or go on with the one in it; whether it goes on.
-
-    Raises:
-        Misuse: where the folder holds a finished run, or an interrupted one that was asked otherwise.
-    """
-    note = folder / UNFINISHED
-    if force:
-        clear(folder)
-    elif note.is_file():
-        _same(folder, note, asked)
-        return True
-    elif any((folder / name).exists() for name in (*OURS, "checkpoints")):
-        raise Misuse(f"{folder} holds a run already; --force begins anew, or choose another --out")
-    write_atomically(note, to_json(asked).encode())
-    return False
-
-
-def _same(folder: Path, note: Path, asked: dict[str, Any]) -> None:
-    again = "--force begins anew, or choose another --out"
-    try:
-        before = json.loads(note.read_text())
-        other = [name for name in asked if before[name] != asked[name]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Misuse(f"{note} is damaged, so nothing says what the interrupted run was; {again}") from error
-    if other:
-        name = other[0]
-        what = "other data" if name == "sha256" else f"{name} {before[name]!r}, not {asked[name]!r}"
-        raise Misuse(f"{folder} holds an interrupted run with {what}; {again}")
-
-
-def clear(folder: Path) -> None:
-    """Remove what a run wrote, and nothing else."""
-    for name in (*OURS, UNFINISHED):
-        (folder / name).unlink(missing_ok=True)
-    for pattern in ("checkpoints/*.safetensors", "figures/*.png", "tensorboard/events.out.tfevents.*"):
-        for path in folder.glob(pattern):
-            path.unlink()
-
-
 def finish(folder: Path, embedder: Embedder, given: Source, report: dict[str, Any]) -> None:
     """The last files, and no sign of being unfinished any more."""
     if given.columns is not None and len(given.columns) == embedder.n_features_in_:
-        import numpy as np
-
         embedder.feature_names_in_ = np.array(given.columns, object)
         embedder.save(folder)
     write_atomically(folder / "metrics.json", to_json(report).encode())
@@ -217,8 +129,13 @@ def _draw(
 
 
 def _size(part: Part) -> str:
-    shape = part.x.shape[1:]
-    return f"{shape[0]} columns" if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
+    shape, missing = part.x.shape[1:], _missing(part)
+    size = f"{shape[0]} columns" if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
+    return size + (f", {missing} of {part.x.size} values missing" if missing else "")
+
+
+def _missing(part: Part) -> int:
+    return int(np.isnan(part.x).sum()) if part.x.dtype.kind == "f" else 0
 
 
 def _board() -> Any:

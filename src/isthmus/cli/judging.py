@@ -43,7 +43,9 @@ def judge(embedder: Embedder, train: Part, test: Part | None, data: str, pixels:
     if test is None:
         return Judgement(None, None, 0, "No rows were held out, so nothing is said of how good it is.")
     if not (np.fmax.reduce(train.x) > np.fmin.reduce(train.x)).any():
-        return Judgement(None, None, len(test.x), "All columns are constant: there is nothing to explain.")
+        return Judgement(
+            None, None, len(test.x), "All columns are constant in the rows fitted: nothing to explain."
+        )
     name, dim = embedder.recipe_.name, embedder.model_.autoencoder.latent.dim
     seen = embedder.reconstruct(test.x, test.labels)
     comparison = beside(train.x, test.x, dim, seen, name, f"rows of {data}")

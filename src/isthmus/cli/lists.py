@@ -9,10 +9,10 @@ from pathlib import Path
 from ..data import available
 from ..data.entries import CATALOGUE
 from ..models import METHODS
-from ..recipes import Recipe, named, nearest, show
+from ..recipes import Recipe, named, show
 from ..runs import cite as reference
 from ..runs import read_header, versions
-from .misuse import Misuse
+from .misuse import Misuse, hint
 
 
 def models(name: str | None) -> None:
@@ -48,9 +48,7 @@ def plain(value: object) -> str:
 
 def datasets(name: str | None) -> None:
     if name is not None and name not in CATALOGUE:
-        raise Misuse(
-            f"there is no data set {name!r}{nearest(name, CATALOGUE)}; there are {', '.join(CATALOGUE)}"
-        )
+        raise Misuse(f"there is no data set {name!r}{hint(name, CATALOGUE)} There are {', '.join(CATALOGUE)}")
     if name is None:
         width = max(map(len, CATALOGUE))
         for each in CATALOGUE:
@@ -78,8 +76,8 @@ def cite(what: str) -> None:
         try:
             print(reference(named(what)))
         except ValueError as error:
-            hint = nearest(what, [*METHODS, *CATALOGUE])
-            raise Misuse(f"there is no model, data set or run folder {what!r}{hint}") from error
+            near = hint(what, [*METHODS, *CATALOGUE])
+            raise Misuse(f"there is no model, data set or run folder {what!r}{near}") from error
 
 
 def version() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import typer
 
 # typer gives `BadParameter` alone a public name; its parent is click's before typer 0.20, typer's own later
@@ -14,3 +16,10 @@ class Misuse(Exception):
 
 class Stopped(Exception):
     """By Ctrl-C; the message says how to go on."""
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "vae"?`, or the end of the sentence."""
+    from ..recipes import nearest
+
+    return nearest(name, known) or "."

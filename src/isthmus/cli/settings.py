@@ -10,8 +10,8 @@ from typing import Any
 from torch import nn
 
 from .. import corruptions, likelihoods, nets
-from ..recipes import Recipe, nearest
-from .misuse import Misuse
+from ..recipes import Recipe
+from .misuse import Misuse, hint
 
 
 def arguments(function: Callable[..., Any], assignments: Iterable[str]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _named(name: str, text: str, known: dict[str, Any]) -> Any:
     key = text.replace("-", "_")
     found = known.get(key, known.get(key.replace("_", "").lower()))
     if found is None:
-        raise Misuse(f"there is nothing named {text!r} to be the {name}{nearest(text, known)}")
+        raise Misuse(f"there is nothing named {text!r} to be the {name}{hint(text, known)}")
     return found
 
 

@@ -11,8 +11,7 @@ import numpy as np
 from .. import data
 from ..data.entries import CATALOGUE
 from ..estimators import Embedder
-from ..recipes import nearest
-from .misuse import Misuse
+from .misuse import Misuse, hint
 
 
 class Part(NamedTuple):
@@ -91,8 +90,8 @@ def source(text: str, labels: str | None = None) -> Source:
     if not path.exists():
         if not path.suffix and path.parent == Path():
             raise Misuse(
-                f"there is no data set and no file {text!r}{nearest(text, CATALOGUE)}; "
-                f"`isthmus datasets` lists the names"
+                f"there is no data set and no file {text!r}{hint(text, CATALOGUE)} "
+                "`isthmus datasets` lists the names"
             )
         raise Misuse(f"there is no file {path}")
     table = data.read(text)
@@ -146,9 +145,8 @@ def aligned(
     if wanted is not None and given.columns is not None:
         for name in wanted:
             if name not in given.columns:
-                raise data.DataError(
-                    f"{given.name} has no column {name!r}{nearest(name, given.columns)}, and {run} needs it"
-                )
+                near = hint(name, [each for each in given.columns if each not in wanted])
+                raise data.DataError(f"{run} needs a column {name!r}, which {given.name} does not have{near}")
         for name in given.columns:
             if name not in wanted:
                 raise data.DataError(

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..estimators import Embedder
-from .fitting import UNFINISHED, Plan
+from .folder import UNFINISHED
 from .judging import judge
 from .misuse import Misuse
 from .output import check_ending, deliver, say, show
+from .plan import Plan
 from .source import Part, Source, aligned, read_labels, source
 
 
@@ -130,7 +131,8 @@ def opened(folder: Path) -> Fitted:
     try:
         embedder = Embedder.load(folder)
     except (KeyError, TypeError, AttributeError, IndexError, ImportError) as error:
-        raise ValueError(f"{folder}/recipe.json is damaged: {type(error).__name__} {error}") from error
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"recipe.json or preprocessing.json in {folder} is damaged ({what})") from error
     names = getattr(embedder, "feature_names_in_", None)
     if names is None:
         return Fitted(folder, embedder, None)

@@ -27,6 +27,7 @@ MISSING = "matplotlib is an extra: pip install 'isthmus[report]'"
 # Okabe & Ito 2008: told apart by colour-blind readers too; further classes repeat them with another marker
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#B8A800")
 MARKERS = ("o", "^", "s", "D")
+LEGEND: dict[str, Any] = {"frameon": False, "markerscale": 1.5}
 MOST_CLASSES = 20  # with more, labels are shown as a scale
 
 
@@ -91,7 +92,7 @@ def reconstructions(
 def samples(
     rows: Mapping[str, np.ndarray], shape: Sequence[int], like: np.ndarray, title: str = "", across: int = 10
 ) -> Figure:
-    """Pictures drawn from each model, (n, ...), in lines of `across`; grey means what it does in the data `like`."""
+    """Pictures drawn from each model, (n, ...), in lines of `across`, on the grey scale of `like`."""
     lines = {name: math.ceil(len(images) / across) for name, images in rows.items()}
     figure = _figure(0.78 * across + 1.3, 0.78 * sum(lines.values()) + 0.55)
     figure.suptitle(title or "Samples: codes drawn from the prior, decoded")
@@ -134,8 +135,7 @@ def latent_maps(codes: Mapping[str, np.ndarray], labels: np.ndarray | None, what
         figure.colorbar(shown, ax=list(panels), label=what)
     else:
         handles, names = panels[0].get_legend_handles_labels()
-        place = "outside right center"
-        figure.legend(handles, names, title=what, loc=place, frameon=False, markerscale=1.5)
+        figure.legend(handles, names, title=what, loc="outside right center", **LEGEND)
     return figure
 
 
@@ -144,7 +144,7 @@ def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figur
     across = min(2, len(records))
     down = math.ceil(len(records) / across)
     figure = _figure(4.9 * across, 2.9 * down + 0.4)
-    figure.suptitle("What is minimised: each term of the objective over training")
+    figure.suptitle("Each term of the objective over training")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for axis, (name, entries) in zip(panels, records.items()):
         for colour, term in zip(COLOURS * 3, entries[0]["train"]):
@@ -156,6 +156,7 @@ def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figur
         _scale(axis, [v for e in entries for v in e["train"].values()])
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_ylabel("mean over rows")
         axis.grid(alpha=0.25)
         axis.legend(frameon=False, fontsize=8)
@@ -198,17 +199,12 @@ def _scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
     classes = _classes(labels)
     if classes is None:
         return axis.scatter(*points.T, s=10, c=labels, cmap="viridis", linewidths=0)
+    glyphs = all(str(label).isalnum() and len(str(label)) == 1 for label in classes)
     for index, label in enumerate(classes):
-        marker = MARKERS[index // len(COLOURS) % len(MARKERS)]
-        chosen = points[labels == label]
-        axis.scatter(
-            *chosen.T,
-            s=14,
-            color=COLOURS[index % len(COLOURS)],
-            marker=marker,
-            label=str(label),
-            linewidths=0,
-        )
+        marker = f"${label}$" if glyphs else MARKERS[index // len(COLOURS) % len(MARKERS)]
+        x, y = points[labels == label].T
+        size, colour = (26 if glyphs else 14), COLOURS[index % len(COLOURS)]
+        axis.scatter(x, y, s=size, color=colour, marker=marker, label=str(label), linewidths=0)
     return None
 
 

@@ -1,0 +1,73 @@
+"""What is asked of a run."""
+
+from __future__ import annotations
+
+import inspect
+from typing import NamedTuple
+
+from .. import likelihoods
+from ..data.preparation import SCALINGS
+from ..recipes import Recipe, named, parameters
+from .misuse import Misuse, hint
+from .settings import arguments
+from .source import Part, Source, source
+
+
+class Plan(NamedTuple):
+    """What is asked of a run: together with the data it determines the weights."""
+
+    model: str
+    data: str
+    dim: int | None
+    epochs: int | None
+    settings: list[str]
+    likelihood: str
+    scaling: str
+    labels: str | None
+    images: bool
+    held_out: float | None
+    monitor: str | None
+    patience: int
+    test: float
+    seed: int
+    batch_size: int
+    lr: float
+
+    def recipe(self) -> Recipe:
+        """The method with its settings.
+
+        Raises:
+            Misuse: for an unknown method, setting, or value.
+        """
+        try:
+            method = named(self.model)
+            Recipe(method).check(["dim"] if self.dim is not None else [])
+        except (ValueError, TypeError) as error:
+            raise Misuse(str(error)) from error
+        self._check_choices()
+        return Recipe(method, **arguments(method, self.settings))
+
+    def source(self) -> Source:
+        """The data, pictures in their shape where that is wanted."""
+        given = source(self.data, self.labels)
+        wanted = self.images or any(text.replace(" ", "") == "nets=convs" for text in self.settings)
+        if wanted and given.shape is not None:
+            return given.pictures()
+        if self.images and given.all.x.ndim == 2:
+            raise Misuse(f"the picture shape of {given.name} is not known; give an array (n, height, width)")
+        return given
+
+    def parts(self, given: Source) -> tuple[Part, Part | None, str]:
+        """Rows to fit and rows to judge by; for a conditional method every label is in both."""
+        return given.parts(self.test, self.seed, by_label="classes" in parameters(named(self.model)))
+
+    def _check_choices(self) -> None:
+        families = [n for n, v in vars(likelihoods).items() if inspect.isfunction(v)]
+        for what, asked, known in (
+            ("scaling", self.scaling, SCALINGS),
+            ("likelihood", self.likelihood, ("auto", *families)),
+        ):
+            if asked not in known:
+                raise Misuse(f"there is no {what} {asked!r}{hint(asked, known)} There are {', '.join(known)}")
+        if self.monitor and not self.held_out:
+            raise Misuse("--monitor watches rows held out: give their share too, --held-out 0.1")
