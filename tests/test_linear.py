@@ -21,7 +21,7 @@ from isthmus.objective import Objective, term
 from isthmus.terms import expected_reconstruction, kl, reconstruction
 from isthmus.terms.divergence import kl_by_dimension
 from isthmus.training import lbfgs
-from isthmus.training.fit import evaluate, fit
+from isthmus.training import evaluate, fit
 
 DIM = 8
 

@@ -26,8 +26,8 @@ class Term:
     """A named function of (model, trace): one value per sample, (b,), or a scalar where samples are tied.
 
     The function may return several values by name, of which each term takes its own; in an objective, terms
-    of one function share its work. Values are in nats, or in squared units of the data, summed over the event.
-    `weight * term` scales it, where the weight is a number or a schedule (a function of the step);
+    of one function share its work. Values are in nats, or in squared units of the data, summed over the
+    event. `weight * term` scales it, where the weight is a number or a schedule (a function of the step);
     `term + term` makes an `Objective`.
     """
 
