@@ -58,7 +58,7 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Stream:
 
 
 def mixed(*numbers: int) -> int:
-    """One seed out of several numbers. Mixed rather than added: seed 0 at epoch 1 is not seed 1 at epoch 0."""
+    """One seed out of several numbers. Not added up: seed 0 at epoch 1 is not seed 1 at epoch 0."""
     return int(np.random.SeedSequence([n % 2**63 for n in numbers]).generate_state(1, np.uint64)[0])
 
 

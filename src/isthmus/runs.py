@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import platform
@@ -27,28 +28,27 @@ def save(folder: str | Path, model: Learner, recipe: Recipe | None = None, **not
     Each file is replaced whole or not at all, the weights first.
 
     Raises:
-        ValueError: for a model composed by hand, which no recipe describes. Put the composition into a function
-            marked `@isthmus.method`, or give the recipe that builds it.
+        ValueError: for a model composed by hand, which no recipe describes. Put the composition into a
+            function marked `@isthmus.method`, or give the recipe that builds it.
     """
     recipe = recipe or model.recipe
     if recipe is None:
         raise ValueError(
-            "this model was composed by hand, so nothing says how to build it again: put the composition into a "
-            "function marked @isthmus.method at the top level of a module, or pass recipe=Recipe(function, …)"
+            "this model was composed by hand, so nothing says how to build it again: put the composition "
+            "into a function marked @isthmus.method in a module, or pass recipe=Recipe(function, …)"
         )
+    weights = to_bytes({k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()})
     header = {
         "model": recipe.describe(),
         "cite": cite(recipe),
         "versions": versions(),
+        "weights": hashlib.sha256(weights).hexdigest(),
         **notes,
     }
-    text = (
-        json.dumps(header, indent=2, ensure_ascii=False) + "\n"
-    )  # before anything is written, as it may fail
+    text = json.dumps(header, indent=2, ensure_ascii=False)  # before anything is written, as it may fail
     folder = Path(folder)
-    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-    write_atomically(folder / "weights.safetensors", to_bytes(tensors))
-    write_atomically(folder / "recipe.json", text.encode())
+    write_atomically(folder / "weights.safetensors", weights)
+    write_atomically(folder / "recipe.json", f"{text}\n".encode())
     return folder
 
 
@@ -62,13 +62,23 @@ def load(folder: str | Path, trusted: tuple[str, ...] = ()) -> Learner:
         FileNotFoundError: where the folder holds no saved model.
         ValueError: where a file is damaged, the weights are another model's, or a name is not trusted.
     """
-    header = read_header(folder)
+    header, path = read_header(folder), Path(folder) / "weights.safetensors"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds no saved model: there is no {path.name} in it")
+    weights = path.read_bytes()
+    if header.get("weights", "") not in ("", hashlib.sha256(weights).hexdigest()):
+        raise ValueError(
+            f"{path} is damaged, or of another model: its checksum is not the one in recipe.json"
+        )
     recipe = Recipe.read(header["model"], trusted)
-    model = recipe()
-    path = Path(folder) / "weights.safetensors"
     try:
-        model.load_state_dict(from_bytes(path.read_bytes()))
-    except (SafetensorError, RuntimeError) as error:
+        model = recipe()
+        tensors = from_bytes(weights)
+        own = dict(model.named_parameters()) | dict(model.named_buffers())
+        for name in own.keys() & tensors.keys():
+            own[name].data = own[name].data.to(tensors[name].dtype)  # a model in float64 is one again
+        model.load_state_dict(tensors)
+    except (SafetensorError, RuntimeError, TypeError) as error:
         raise ValueError(f"{path} does not hold the weights of {recipe}: {error}") from error
     return model.eval()
 
@@ -80,10 +90,9 @@ def read_header(folder: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{folder} holds no saved model: there is no {path.name} in it")
     try:
         header = json.loads(path.read_text())
-        if "model" not in header:
-            raise ValueError('"model" is missing')
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+        header["model"]["recipe"].partition(":")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged, or not a recipe: {error}") from error
     return header
 
 

@@ -3,11 +3,12 @@
 from .batches import as_rows
 from .checkpoints import latest_checkpoint, load_checkpoint, save_checkpoint, write_atomically
 from .course import History
-from .evaluate import evaluate
+from .evaluation import evaluate
 from .finish import lbfgs
-from .fit import fit
+from .fitting import fit
 from .greedy import greedy
-from .loop import Report, adam, train
+from .loop import Report, train
+from .optimizers import adam
 from .schedules import cosine
 from .watch import Diverged
 

@@ -1,4 +1,4 @@
-"""Where batches come from: rows in an order that each epoch has of its own, or an iterable of the person's."""
+"""Where batches come from: rows in an order of each epoch's own, or an iterable of the person's."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def as_rows(data: Data) -> Rows | MappedRows | Iterable[Any]:
     if isinstance(data, Iterable):
         return data
     raise TypeError(
-        f"cannot train on a {type(data).__name__}: give an array, a tensor, a frame, a pair (X, labels), Rows, or "
-        "an iterable of batches, such as a torch DataLoader over a Dataset"
+        f"cannot train on a {type(data).__name__}: give an array, tensor or frame, a pair (X, labels), Rows, "
+        "or an iterable of batches, such as a torch DataLoader over a Dataset"
     )
 
 
 def as_batch(item: Any) -> Batch:
-    """A batch of what an iterable gave: a `Batch`, a tensor of rows, (x,) or (x, labels) as DataLoaders give."""
+    """A batch of what an iterable gave: a `Batch`, a tensor of rows, (x,) or (x, labels)."""
     if isinstance(item, Batch):
         return item
     if isinstance(item, Tensor):
@@ -98,10 +98,10 @@ def placed(rows: Any, device: torch.device) -> Any:
 def epoch(
     rows: Any, size: int, device: torch.device, seed: int | None = None, number: int = 0, start: int = 0
 ) -> Iterator[tuple[Batch, Tensor | None]]:
-    """The batches of an epoch from the `start`-th on, and which rows they hold; as stored where no seed is given.
+    """The batches of an epoch from the `start`-th on, and which rows they hold; without a seed, as stored.
 
-    A last batch of one joins the one before. An iterable is run under random numbers of the epoch's own, so that
-    a DataLoader that shuffles gives the same batches when training is resumed, and leaves the person's alone.
+    A last batch of one joins the one before. An iterable is run under random numbers of the epoch's own, so
+    that a DataLoader that shuffles repeats itself when training is resumed, and leaves the person's alone.
     """
     if not isinstance(rows, Rows | MappedRows):
         with Stream(mixed(seed or 0, number), device) as stream:
@@ -134,7 +134,7 @@ def moved(batch: Batch, device: torch.device) -> Batch:
 
 
 def fingerprint(rows: Any) -> dict[str, Any] | None:
-    """How many rows, and a checksum of some: enough to notice other data. None where there are no rows to ask."""
+    """How many rows, and a checksum of some: enough to notice other data. None for an iterable."""
     if not isinstance(rows, Rows | MappedRows):
         return None
     some = rows.take(
@@ -143,5 +143,5 @@ def fingerprint(rows: Any) -> dict[str, Any] | None:
     digest = hashlib.sha256()
     for part in (some.input, some.target, *some.context.values()):
         digest.update(f"{tuple(part.shape)} {part.dtype}".encode())
-        digest.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy())
+        digest.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return {"rows": len(rows), "columns": list(some.input.shape[1:]), "checksum": digest.hexdigest()[:16]}

@@ -102,8 +102,9 @@ def latest_checkpoint(folder: Path) -> tuple[State, list[str]] | None:
 
 def _pull(tree: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(tree, Tensor):
-        tensors[path] = tree.detach().cpu().contiguous().clone()
-        return {"tensor": path}
+        name = f"{len(tensors)}{path}"  # numbered, as paths alone may meet: "a/b" and "b" in "a"
+        tensors[name] = tree.detach().cpu().contiguous().clone()
+        return {"tensor": name}
     if isinstance(tree, Mapping):
         return {"dict": [[k, _pull(v, f"{path}/{k}", tensors)] for k, v in tree.items()]}
     if isinstance(tree, list | tuple):
@@ -126,5 +127,5 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].flatten().view(torch.uint8).numpy())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -25,9 +25,9 @@ GOOD_EVERY = 100  # steps between the copies of the weights that a divergence fa
 
 @dataclass
 class History:
-    """What happened, an entry an epoch: {"epoch", "step", "train": {term: mean}, "held_out": …, "rate", "seconds"}.
+    """A record an epoch: {"epoch", "step", "train": {term: mean}, "held_out": …, "rate", "seconds"}.
 
-    `best` is the index of the entry whose weights the model has, where early stopping chose; `why` says what
+    `best` is the index of the record whose weights the model has, where early stopping chose; `why` says what
     ended training.
     """
 
@@ -75,8 +75,8 @@ class Course:
     def close_epoch(self, seconds: float) -> dict[str, Any]:
         if not self.position:
             raise ValueError(
-                "the data gave no batch this epoch: an iterator is used up after one; give a list, a DataLoader or "
-                "another iterable that starts anew"
+                "the data gave no batch this epoch: an iterator is used up after one; give a list, a "
+                "DataLoader or another iterable that starts anew"
             )
         waiting = self.turns.gathered
         self.turns.flush(self.step - 1)
@@ -108,8 +108,8 @@ class Course:
         name = spoiled(self.model)
         if name is not None:
             raise Diverged(
-                f"step {self.step}: the parameter {name!r} is not finite any more, though the loss was: a gradient "
-                "was not. A lower learning rate may help, or a term whose derivative exists everywhere"
+                f"step {self.step}: the parameter {name!r} is not finite any more, though the loss was: a "
+                "gradient was not. A lower learning rate may help, or a term that has a derivative everywhere"
             )
         self.good, self.good_step = copied(self.model.state_dict()), self.step
 
@@ -185,7 +185,8 @@ class Average:
     def __init__(self, model: Learner, decay: float):
         if not 0 < decay < 1:
             raise ValueError(f"the decay of an average lies between 0 and 1; it is {decay}")
-        self.decay, self.own = decay, list(model.parameters())
+        self.decay = decay
+        self.own: list[Tensor] = list(model.parameters())
         self.weights = [p.detach().clone() for p in self.own]
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from ..data import MappedRows, Rows
 from ..model import Learner
 from ..randomness import seeded
 from ..trace import Batch
-from .evaluate import LATE
+from .evaluation import LATE
 
 Finish = Callable[[Learner, Rows | MappedRows, int], None]
 
@@ -27,8 +27,7 @@ def lbfgs(iterations: int = 1000, chunk: int = 8192, history: int = 100) -> Fini
         players = model.players()
         if len(players) != 1:
             raise ValueError(f"L-BFGS minimises one loss; this learner has the players {', '.join(players)}")
-        tensors = [*model.parameters(), *model.buffers()]
-        dtypes = [tensor.dtype for tensor in tensors]
+        dtypes = [tensor.dtype for tensor in (*model.parameters(), *model.buffers())]
         model.double()
         own = [p for p in next(iter(model.players().values())) if p.requires_grad]
         optimizer = torch.optim.LBFGS(
@@ -54,7 +53,7 @@ def lbfgs(iterations: int = 1000, chunk: int = 8192, history: int = 100) -> Fini
 
         optimizer.step(closure)
         optimizer.zero_grad()
-        for tensor, dtype in zip(tensors, dtypes):
+        for tensor, dtype in zip((*model.parameters(), *model.buffers()), dtypes):
             tensor.data = tensor.data.to(dtype)
 
     return finish

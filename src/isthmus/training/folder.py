@@ -34,8 +34,10 @@ class RunFolder:
         self.checkpoints = self.folder / "checkpoints"
         self.options: dict[str, Any] = {}
         self.last = time.monotonic()
+        self.written = -1  # records in history.jsonl, as far as this process knows
         self.interrupted = False
-        sweep(self.folder), sweep(self.checkpoints)
+        sweep(self.folder)
+        sweep(self.checkpoints)
         write_atomically(self.checkpoints / ".writable", b"")
         (self.checkpoints / ".writable").unlink()
 
@@ -57,8 +59,8 @@ class RunFolder:
         if differ:
             what = "; ".join(f"{name} was {was.get(name)}, now {self.options[name]}" for name in differ)
             raise ValueError(
-                f"{self.folder} holds a checkpoint of another model or other options: {what}. Going on would give "
-                "neither the one training nor the other: choose another folder, or remove its checkpoints"
+                f"{self.folder} holds a checkpoint of another model or other options: {what}. Going on would "
+                "make neither of the two trainings: choose another folder, or remove its checkpoints"
             )
         return state["course"]
 
@@ -89,6 +91,9 @@ class RunFolder:
         save_checkpoint(self.checkpoints, state["course"]["at"][0], state, self.keep)
 
     def write_history(self, course: Course) -> None:
+        if self.written == len(course.history.records):
+            return
+        self.written = len(course.history.records)
         lines = "".join(json.dumps(record) + "\n" for record in course.history.records)
         write_atomically(self.folder / "history.jsonl", lines.encode())
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None]:
     """Train each layer of a mirrored mlp, from the outermost in, to denoise the codes that reach it.
 
-    Bengio et al. 2007; with noise, Vincent et al. 2010, section 3.3. Layers stay in place: what is trained here
-    is what fine-tuning starts from.
+    Bengio et al. 2007; with noise, Vincent et al. 2010, section 3.3. Layers stay in place: what is trained
+    here is what fine-tuning starts from.
     """
 
     def prepare(model: Autoencoder, rows: Rows, seed: int) -> None:
-        from .fit import fit  # fit calls this function's product
+        from .fitting import fit  # fit calls this function's product
 
         objective: Term = squared_error
         encoders, decoders = _layers(model.encoder), list(reversed(_layers(model.decoder)))
@@ -40,7 +40,7 @@ def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None
             layer = type(model)(
                 encode,
                 Deterministic(_linear(encode).out_features),
-                # the mirrored layer ends in its neighbour's activation, but what it explains is this layer's input
+                # the mirror ends in its neighbour's activation, but what it explains is this layer's input
                 _linear(decode) if outermost else nn.Sequential(_linear(decode), encoders[level - 1][-1]),
                 gaussian(_linear(encode).in_features, scale=1.0),
                 objective,

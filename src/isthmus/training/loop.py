@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -14,9 +13,10 @@ from ..model import Learner
 from ..objective import Loss
 from ..randomness import Stream
 from ..trace import Batch
+from .optimizers import adam
 from .watch import Watch
 
-Optimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+Optimizer = Callable[[list[nn.Parameter]], Any]  # makes a torch.optim.Optimizer, or what looks like one
 Schedule = Callable[[int], float]
 
 
@@ -26,11 +26,6 @@ class Report(NamedTuple):
     step: int
     player: str
     loss: Loss
-
-
-def adam(lr: float = 1e-3, **options: Any) -> Optimizer:
-    """Adam (Kingma & Ba 2015), all parameters in one kernel."""
-    return partial(torch.optim.Adam, lr=lr, fused=True, **options)
 
 
 def train(
@@ -131,7 +126,7 @@ class Turns:
         return turns
 
     def flush(self, step: int) -> None:
-        """Move by the gradients that are still waiting for others to be averaged with; read what is unread."""
+        """Move by the gradients that still wait for others to be averaged with; read what is unread."""
         self.watch.read()
         if self.gathered:
             for player in self.parameters:

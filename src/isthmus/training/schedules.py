@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Callable[[int], float]:
-    """Up over `warmup` steps, then down along half a cosine to `floor` at `steps` (Loshchilov & Hutter 2017)."""
+    """Up over `warmup` steps, then down half a cosine to `floor` at `steps` (Loshchilov & Hutter 2017)."""
 
     def cosine(step: int) -> float:
         if step < warmup:

@@ -13,6 +13,7 @@ from ..objective import Loss
 from ..trace import Batch
 
 EVERY = 100  # turns between two readings of a device that would have to wait for each
+ASK = "Either its value is impossible under this likelihood, or the learning rate is too high"
 
 
 class Diverged(RuntimeError):
@@ -99,14 +100,14 @@ class Watch:
             value is not None and value.dim() and value.isfinite().any()
         ):  # some rows are well, so the weights are
             at = int((~value.isfinite()).nonzero()[0][0])
-            return f"{self.place(at, seen.rows)} is the first: is its value possible under this likelihood?"
+            return f"{self.place(at, seen.rows)} is the first. {ASK}"
         name = spoiled(self.model)
         if name is not None:
             return (
                 f"The parameter {name!r} is not finite any more: a lower learning rate or clip=1.0 may help"
             )
         if value is not None and value.dim():
-            return f"{self.place(0, seen.rows)} is the first: is its value possible under this likelihood?"
+            return f"{self.place(0, seen.rows)} is the first. {ASK}"
         return "All inputs and parameters are finite: look at the term itself, and at its weight"
 
     def place(self, at: int, rows: Tensor | None) -> str:

@@ -15,7 +15,7 @@ from ..model import Learner
 from ..randomness import Stream
 from .batches import Data, epoch, fingerprint, parts, placed
 from .course import Course, History, named
-from .evaluate import evaluate, known_terms
+from .evaluation import evaluate, known_terms
 from .finish import Finish
 from .folder import RunFolder
 from .loop import Optimizer, Schedule, Turns
@@ -56,16 +56,16 @@ def fit(
         optimizer, schedule, clip, accumulate, precision: as in `train`.
         ema: decay of a running average of the weights, which held-out terms see and the model ends with.
         held_out: a fraction of the rows to set aside, or data of its own; its terms are in the history.
-        monitor: a held-out term, or a sum such as "reconstruction + kl", whose smallest value says which weights
-            to keep; training stops after `patience` epochs without a smaller one.
+        monitor: a held-out term, or a sum such as "reconstruction + kl", whose smallest value says which
+            weights to keep; training stops after `patience` epochs without a smaller one.
         finish: what follows the epochs: `lbfgs()`.
         seed: of order, noise and the held-out part; weights are drawn when the model is built.
         device: where to train; by default where the model is.
-        folder: for `history.jsonl`, TensorBoard and `checkpoints/`. If it holds a checkpoint, training goes on
-            from there, bit for bit as if it had not stopped (on the CPU, and where an iterable repeats itself).
-            More `epochs` or `patience` than before prolong it, also when it had ended: the weights are those of a
-            training that was asked for as many from the start. Any other difference is refused.
-        checkpoint_every: steps between checkpoints; by default the ends of epochs, at most one in five seconds.
+        folder: for `history.jsonl`, TensorBoard and `checkpoints/`. If it holds a checkpoint, training goes
+            on from there, bit for bit as if it had not stopped (on the CPU; an iterable must repeat itself).
+            More `epochs` or `patience` than before prolong it, also when it had ended: the weights are those
+            of a training that was asked for as many from the start. Other options are refused.
+        checkpoint_every: steps between checkpoints; by default the ends of epochs, at most one in 5 seconds.
         keep: checkpoints to keep.
         progress: a progress bar; by default on a terminal only.
 
@@ -136,8 +136,8 @@ def fit(
             if "Expected more than 1 value per channel" not in str(error):
                 raise
             raise ValueError(
-                "batch normalisation needs at least two rows in every batch, and one had a single row: give more "
-                "rows or a larger batch_size, or build the model with nn.LayerNorm or without a norm"
+                "batch normalisation needs at least two rows in every batch, and one had a single row: give "
+                "more rows or a larger batch_size, or build the model with nn.LayerNorm or without a norm"
             ) from error
     course.settle()
     if finish is not None and course.finished is None:

@@ -16,7 +16,7 @@ LATE = 2**31  # a step at which schedules are over: held-out terms have their fu
 
 @torch.no_grad()
 def evaluate(model: Learner, data: Data, *, batch_size: int = 512, seed: int = 0) -> dict[str, float]:
-    """The mean of every term over the data, in eval() mode, with the noise of the objective drawn from `seed`.
+    """The mean of every term over the data, in eval() mode, the noise of the objective drawn from `seed`.
 
     Terms of a learner with several players go by "player.term". A mean over rows; a term that ties samples is
     averaged over batches by their size.
