@@ -137,8 +137,10 @@ def test_the_same_seed_gives_the_same_weights(isthmus, sales, tmp_path, fitted):
 
 
 def test_settings_reach_the_recipe(isthmus, sales, tmp_path):
-    settings = ("--set", "beta=6", "--set", "hidden=16,8", "--set", "nets.activation=gelu")
-    settings += ("--set", "likelihood=student_t")
+    settings = [
+        *("--set", "beta=6", "--set", "hidden=16,8"),
+        *("--set", "nets.activation=gelu", "--set", "likelihood=student_t"),
+    ]
     assert isthmus("fit", "beta_vae", sales, "--out", tmp_path / "a", "--epochs", 1, *settings).status == 0
     recipe = json.loads((tmp_path / "a" / "recipe.json").read_text())["model"]
     assert recipe["beta"] == 6.0 and recipe["hidden"] == [16, 8]

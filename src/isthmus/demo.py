@@ -63,7 +63,7 @@ class Demo(NamedTuple):
         equal = (
             "ends where PCA does, as theory says" if abs(gap) <= 0.001 else f"misses PCA by {100 * gap:.1f} %"
         )
-        losing = f"; {' and '.join(behind)} lose to PCA" if behind else ""
+        losing = f"; PCA beats {' and '.join(f'the {name}' for name in behind)}" if behind else ""
         return (
             f"At {DIM} dimensions the {best} reconstructs held-out digits best, with "
             f"{100 * (1 - errors[best] / linear):.0f} % less squared error than PCA, "
@@ -97,11 +97,16 @@ class Demo(NamedTuple):
 
 
 def demo(
-    out: Path = Path("runs/demo"), *, epochs: int | str = "auto", say: Callable[[str], None] = print
+    out: Path = Path("runs/demo"),
+    *,
+    epochs: int | str = "auto",
+    iterations: int = 1000,
+    say: Callable[[str], None] = print,
 ) -> Demo:
     """Fit the four, compare each with PCA of the same size on held-out digits, and write `out`.
 
     `out` receives `metrics.json`, a run folder for each model, and figures where matplotlib is there.
+    `iterations` of L-BFGS finish the linear autoencoder.
     """
     digits = data.load("digits")
     train, test = digits.train.x / 16, digits.test.x / 16
@@ -115,7 +120,7 @@ def demo(
         # pixels have one unit, so one scale; then the linear autoencoder minimises what PCA does
         embedder = Embedder(recipe, DIM, scaling="whole", epochs=epochs, random_state=SEED).fit(train)
         if recipe == "linear":
-            settle(embedder, train)
+            settle(embedder, train, iterations)
         seconds[name] = time.perf_counter() - started
         embedders[name] = embedder
         comparisons[name] = in_one_unit(beside(train, test, DIM, embedder.reconstruct(test), name, "digits"))
@@ -130,10 +135,10 @@ def demo(
     return result
 
 
-def settle(embedder: Embedder, x: np.ndarray) -> None:
+def settle(embedder: Embedder, x: np.ndarray, iterations: int) -> None:
     """From where Adam stops to the optimum, and the prior fitted to the codes anew."""
     model = embedder.model_
-    lbfgs()(model, embedder.preparation_.rows(x), SEED)
+    lbfgs(iterations)(model, embedder.preparation_.rows(x), SEED)
     model.autoencoder.latent.fit_prior(torch.from_numpy(embedder.transform(x)))
 
 
@@ -164,7 +169,7 @@ def draw(
             test[first], rows, digits.shape, f"Held-out digits, reconstructed from {DIM} numbers each"
         ),
         "samples": figures.samples(drawn, digits.shape, test),
-        "latent_map": figures.latent_maps(codes, digits.test.y, "digit"),
+        "latent_map": figures.latent_maps(codes, digits.test.y, "digit", "held-out digits"),
         "learning_curves": figures.learning_curves({n: e.history_.records for n, e in embedders.items()}),
     }
     for name, figure in pictures.items():

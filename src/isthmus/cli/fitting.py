@@ -125,7 +125,8 @@ def _draw(
         return []
     part = test or train
     shape = given.shape or (train.x.shape[1:] if train.x.ndim > 2 else None)
-    return figures.of_run(embedder, part.x, part.labels, shape, folder / "figures")
+    rows = "training rows" if test is None else "held-out rows"
+    return figures.of_run(embedder, part.x, part.labels, shape, folder / "figures", rows)
 
 
 def _size(part: Part) -> str:

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from ..estimators import Embedder
 
 MISSING = "matplotlib is an extra: pip install 'isthmus[report]'"
-# Okabe & Ito 2008: told apart by colour-blind readers too; further classes repeat them with another marker
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#B8A800")
+# Okabe & Ito 2008, which colour-blind readers tell apart, without their yellow (pale for thin marks) and
+# with three more; further classes repeat them with another marker
+COLOURS = (
+    *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"),
+    *("#882255", "#999999", "#B8A800"),
+)
 MARKERS = ("o", "^", "s", "D")
-LEGEND: dict[str, Any] = {"frameon": False, "markerscale": 1.5}
 MOST_CLASSES = 20  # with more, labels are shown as a scale
 
 
@@ -45,11 +48,16 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def of_run(
-    embedder: Embedder, x: np.ndarray, labels: np.ndarray | None, shape: Sequence[int] | None, folder: Path
+    embedder: Embedder,
+    x: np.ndarray,
+    labels: np.ndarray | None,
+    shape: Sequence[int] | None,
+    folder: Path,
+    rows: str = "rows",
 ) -> list[Path]:
     """Every figure that a fitted embedder and these rows allow, into the folder.
 
-    `shape` is that of a picture, (h, w) or (c, h, w), where rows are pictures.
+    `shape` is that of a picture, (h, w) or (c, h, w), where rows are pictures; `rows` says what they are.
     """
     name = embedder.recipe_.name
     figures = {}
@@ -58,12 +66,15 @@ def of_run(
     few = slice(0, 2000)
     codes = embedder.transform(x[few], None if labels is None else labels[few])
     if codes.shape[1] > 1 and len(codes) > 2:
-        figures["latent_map"] = latent_maps({name: codes}, None if labels is None else labels[few])
+        figures["latent_map"] = latent_maps({name: codes}, None if labels is None else labels[few], rows=rows)
     if shape is not None and len(shape) in (2, 3):
         shown = slice(0, 10)
         given = None if labels is None else labels[shown]
         figures["reconstructions"] = reconstructions(
-            x[shown], {name: embedder.reconstruct(x[shown], given)}, shape
+            x[shown],
+            {name: embedder.reconstruct(x[shown], given)},
+            shape,
+            f"{rows.capitalize()} and what the model makes of them",
         )
         classes = getattr(embedder, "classes_", None)
         wanted = None if classes is None else np.resize(classes, 20)
@@ -74,12 +85,12 @@ def of_run(
 
 
 def reconstructions(
-    originals: np.ndarray, rows: Mapping[str, np.ndarray], shape: Sequence[int], title: str = ""
+    originals: np.ndarray, rows: Mapping[str, np.ndarray], shape: Sequence[int], title: str
 ) -> Figure:
     """A row of originals (n, ...), and below it a row for each model; all on one scale of grey."""
     pictures = {"original": originals, **rows}
     figure = _figure(0.78 * len(originals) + 1.3, 0.78 * len(pictures) + 0.55)
-    figure.suptitle(title or "Held-out rows and their reconstructions")
+    figure.suptitle(title)
     axes = figure.subplots(len(pictures), len(originals), squeeze=False)
     low, high = float(np.nanmin(originals)), float(np.nanmax(originals))
     for line, (name, images) in zip(axes, pictures.items()):
@@ -110,12 +121,14 @@ def samples(
     return figure
 
 
-def latent_maps(codes: Mapping[str, np.ndarray], labels: np.ndarray | None, what: str = "label") -> Figure:
+def latent_maps(
+    codes: Mapping[str, np.ndarray], labels: np.ndarray | None, what: str = "label", rows: str = "rows"
+) -> Figure:
     """A panel for each model: its codes (n, dim) along their two leading principal components."""
     across = min(2, len(codes))
     down = math.ceil(len(codes) / across)
     figure = _figure(4.3 * across + (1.0 if labels is not None else 0), 3.9 * down + 0.4)
-    figure.suptitle("Codes of held-out rows, seen along their two leading principal components")
+    figure.suptitle(f"Codes of {rows}: the two leading components")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for axis, (name, z) in zip(panels, codes.items()):
         projection = pca(z, 2)
@@ -135,7 +148,7 @@ def latent_maps(codes: Mapping[str, np.ndarray], labels: np.ndarray | None, what
         figure.colorbar(shown, ax=list(panels), label=what)
     else:
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, title=what, loc="outside right center", **LEGEND)
+        figure.legend(handles, names, title=what, loc="outside right center", frameon=False, markerscale=1.5)
     return figure
 
 
@@ -203,8 +216,9 @@ def _scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
     for index, label in enumerate(classes):
         marker = f"${label}$" if glyphs else MARKERS[index // len(COLOURS) % len(MARKERS)]
         x, y = points[labels == label].T
-        size, colour = (26 if glyphs else 14), COLOURS[index % len(COLOURS)]
-        axis.scatter(x, y, s=size, color=colour, marker=marker, label=str(label), linewidths=0)
+        size, colour = (34 if glyphs else 14), COLOURS[index % len(COLOURS)]
+        axis.scatter(x, y, s=size, color=colour, marker=marker, linewidths=0)
+        axis.scatter([], [], color=colour, marker="s" if glyphs else marker, label=str(label))
     return None
 
 
