@@ -34,7 +34,6 @@ ENVIRONMENTS = ROOT / ".venv-peers"  # ignored by git
 RESULTS = ROOT / "benchmarks" / "results"
 SCHEMA = 1
 QUIET = 0.05  # processors that others may use during a round that counts
-PATIENCE = 3  # times as many rounds as asked, at most, to find quiet ones
 
 
 @dataclass(frozen=True)
@@ -164,15 +163,17 @@ class Worker:
         self._errors.close()
 
 
-def alternate(a: Worker, b: Worker, rounds: int, warmup: int = 1, rest: float = 0.1) -> list[Pair]:
+def alternate(
+    a: Worker, b: Worker, rounds: int, warmup: int = 1, rest: float = 0.1, patience: int = 3
+) -> list[Pair]:
     """Let the two run in turns, a b, b a, a b …: same seed within a round, the order swapped after each.
 
-    A round during which other processes used the machine (`QUIET`) is followed by one more, up to three times
-    as many as asked; see `quietest`.
+    A round during which other processes used the machine (`QUIET`) is followed by one more, up to `patience`
+    times as many as asked; see `quietest`.
     """
     pairs: list[Pair] = []
     own = {os.getpid(), a.pid, b.pid}
-    for number in range(-warmup, PATIENCE * rounds):
+    for number in range(-warmup, patience * rounds):
         order = (a, b) if number % 2 == 0 else (b, a)
         answers, began, busy = {}, time.perf_counter(), busy_elsewhere(own)
         for worker in order:

@@ -100,24 +100,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", choices=[*CASES, "all"], help="the case to run")
     parser.add_argument("--rounds", type=int, help="rounds to time (default: 11; imports 15)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each side (default: 2)")
+    parser.add_argument(
+        "--patience",
+        type=int,
+        default=3,
+        help="times as many rounds, at most, to find quiet ones (default: 3)",
+    )
     parser.add_argument("--self-check", action="store_true", help="time the reference against itself")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
     asked = parser.parse_args(arguments)
     if asked.rounds is not None and asked.rounds < 2:
         parser.error(f"--rounds must be 2 or more, for an interval; it is {asked.rounds}")
+    if asked.patience < 1 or asked.threads < 1:
+        parser.error("--patience and --threads must be 1 or more")
     names = list(CASES) if asked.name == "all" else [asked.name]
     try:
-        held = [run(name, asked.rounds, asked.threads, asked.self_check, asked.results) for name in names]
+        held = [run(name, asked) for name in names]
     except (RuntimeError, ValueError, OSError) as error:
         print(f"could not measure: {error}", file=sys.stderr)
         return 1
     return 0 if all(held) else 1
 
 
-def run(name: str, rounds: int | None, threads: int, self_check: bool, results: Path) -> bool:
+def run(name: str, asked: argparse.Namespace) -> bool:
     """Time one case, write its record, print its line; whether its bar holds."""
-    case = CASES[name]
-    if self_check:
+    case, threads = CASES[name], asked.threads
+    rounds = asked.rounds or case.rounds
+    if asked.self_check:
         case, name = replace(case, ours=case.theirs, at_most=None, at_least=None), f"{name}.self_check"
     ours, theirs = (
         replace(s, arguments=dict(s.arguments) | ({"threads": threads} if "rows" in s.arguments else {}))
@@ -126,10 +135,10 @@ def run(name: str, rounds: int | None, threads: int, self_check: bool, results: 
     before = os.getloadavg()
     with Worker(ours, threads) as a, Worker(theirs, threads) as b:
         same_task(a, b)
-        pairs = alternate(a, b, rounds or case.rounds)
-    counted = quietest(pairs, rounds or case.rounds)
-    verdict = judge(case, counted, self_check)
-    path = write(name, record(name, a, b, pairs, counted, verdict, before), results)
+        pairs = alternate(a, b, rounds, patience=asked.patience)
+    counted = quietest(pairs, rounds)
+    verdict = judge(case, counted, asked.self_check)
+    path = write(name, record(name, a, b, pairs, counted, verdict, before), asked.results)
     others = max(pair.others for pair in counted)
     told = f"{len(counted)} of {len(pairs)} rounds, others on at most {others:.2f} processors; {path}"
     print(f"{name}: {sentence(case, verdict)} [{told}]", flush=True)
