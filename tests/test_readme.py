@@ -16,7 +16,7 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     space: dict[str, object] = {"__name__": "readme"}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), space)
-    assert space["z"].shape == (360, 8)  # type: ignore[attr-defined]
+    assert space["z"].shape == (359, 8)  # type: ignore[attr-defined]
 
 
 def test_commands_in_the_readme_exist():

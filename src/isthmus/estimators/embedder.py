@@ -112,7 +112,10 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             x, self.likelihood, self.scaling, counts=bool(whole) and getattr(X, "dtype", None) != np.uint8
         )
         recipe = self._recipe()
-        facts: dict[str, Any] = {"features": self.preparation_.features, "samples": len(x)}
+        epochs = self._epochs(len(x))
+        steps = epochs * -(-len(x) // self.batch_size)
+        facts: dict[str, Any] = {"features": self.preparation_.features, "rows": len(x)}
+        facts["steps"] = max(1, steps // 2)  # of a schedule within the method: the second half is steady
         context = {}
         if "classes" in parameters(recipe.function):
             context["labels"] = self._learn_labels(y)
@@ -128,8 +131,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if self.verbose:
             print("\n".join(self.notes_))
         rows = self.preparation_.rows(x, **context)
-        epochs = self._epochs(len(rows))
-        steps = epochs * -(-len(rows) // self.batch_size)
         self.history_ = fit(
             self.model_,
             rows,
