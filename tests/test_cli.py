@@ -158,6 +158,15 @@ def test_pictures_keep_their_shape_where_wanted(isthmus, tmp_path):
     assert (out / "figures" / "reconstructions.png").is_file() and (out / "figures" / "samples.png").is_file()
 
 
+def test_pictures_go_flat_into_methods_that_know_no_other(isthmus, tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (40, 5, 6), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    assert isthmus("fit", "sparse_l1", tmp_path / "x.npy", "--out", tmp_path / "a", "--epochs", 1).status == 0
+    assert (tmp_path / "a" / "figures" / "reconstructions.png").is_file()
+    isthmus("reconstruct", tmp_path / "a", tmp_path / "x.npy", "--out", tmp_path / "seen.npy")
+    assert np.load(tmp_path / "seen.npy").shape == x.shape
+
+
 def test_conditional_methods_take_labels(isthmus, refused, sales, tmp_path):
     np.save(tmp_path / "y.npy", np.arange(60) % 3)
     command = ("fit", "conditional_vae", sales, "--epochs", 1, "--out", tmp_path / "a")

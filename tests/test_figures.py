@@ -42,7 +42,7 @@ def test_colour_pictures_and_a_last_line_that_is_not_full():
     x = np.random.default_rng(0).random((3, 3, 4, 4))
     figure = figures.samples({"model": x}, (3, 4, 4), x, across=2)
     assert [len(axis.get_images()) for axis in figure.axes] == [1, 1, 1, 0]
-    assert np.shape(figure.axes[0].get_images()[0].get_array()) == (4, 4, 3)
+    assert np.asarray(figure.axes[0].get_images()[0].get_array()).shape == (4, 4, 3)
 
 
 def test_latent_maps_name_every_class():

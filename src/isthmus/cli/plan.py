@@ -48,10 +48,13 @@ class Plan(NamedTuple):
         return Recipe(method, **arguments(method, self.settings))
 
     def source(self) -> Source:
-        """The data, pictures in their shape where that is wanted."""
+        """The data, pictures in their shape where that is wanted, and flat for methods that take no other."""
         given = source(self.data, self.labels)
+        flat = inspect.signature(named(self.model)).parameters["features"].annotation == "int"
+        if flat and given.all.x.ndim > 2:
+            return given.rows()
         wanted = self.images or any(text.replace(" ", "") == "nets=convs" for text in self.settings)
-        if wanted and given.shape is not None:
+        if wanted and not flat and given.shape is not None:
             return given.pictures()
         if self.images and given.all.x.ndim == 2:
             raise Misuse(f"the picture shape of {given.name} is not known; give an array (n, height, width)")

@@ -47,6 +47,15 @@ class Source(NamedTuple):
         assert train is not None
         return self._replace(all=train, test=test, columns=None)
 
+    def rows(self) -> Source:
+        """Pictures laid out flat, their shape kept in mind."""
+        shape = self.all.x.shape[1:]
+        test = (
+            None if self.test is None else Part(self.test.x.reshape(len(self.test.x), -1), self.test.labels)
+        )
+        flat = Part(self.all.x.reshape(len(self.all.x), -1), self.all.labels)
+        return self._replace(all=flat, test=test, shape=self.shape or shape)
+
     def parts(self, share: float, seed: int, by_label: bool = False) -> tuple[Part, Part | None, str]:
         """Rows to fit, rows to judge by, and in words which those are."""
         if self.test is not None:
