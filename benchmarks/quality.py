@@ -5,8 +5,8 @@
     python benchmarks/quality.py digits_vae
 
 Each case prints what it measured beside its bar and its baselines, and writes `results/quality_<case>.json`
-with seeds, machine, versions and command. The exit status is 1 where a bar is missed. `--control` switches the
-classical bug on: the same code must then miss its bar, and the exit status is 1 where it does not.
+with seeds, machine, versions and command. The exit status is 1 where a bar is missed. `--control` switches
+the classical bug on: the same code must then miss its bar, and the exit status is 1 where it does not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The baselines against scikit-learn, scipy and closed forms."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -161,9 +162,25 @@ def test_a_density_without_a_maximum_is_refused():
         probabilistic_pca(correlated(40), 2).log_likelihood(np.full((1, 6), np.nan))
 
 
+whole = partial(beside, units="whole")
+
+
+def test_columns_in_their_own_units_are_compared_in_standard_deviations(digits):
+    train, test = digits[0], digits[1]
+    train, test = train[:, train.std(0) > 0.05], test[:, train.std(0) > 0.05]
+    seen = pca(train, 20).reconstruct(test)
+    units = np.geomspace(1e-3, 1e3, train.shape[1])
+    one, other = (beside(train * u, test * u, 8, seen * u) for u in (1.0, units))
+    assert one.scores[2].r2 == pytest.approx(r2(test, seen, train))
+    for a, b in zip(one.scores, other.scores):
+        assert (a.mse, a.r2) == (pytest.approx(b.mse), pytest.approx(b.r2))
+    # the control: taken as they are, the column with the largest unit decides everything
+    assert whole(train * units, test * units, 8, seen * units).scores[1].r2 > one.scores[1].r2 + 0.2
+
+
 def test_verdict_names_the_winner(digits):
     train, test = digits
-    better = beside(train, test, 8, pca(train, 20).reconstruct(test), "vae", "digits")
+    better = whole(train, test, 8, pca(train, 20).reconstruct(test), "vae", "digits")
     labels = [score.name for score in better.scores]
     assert labels == ["mean", "PCA 8", "vae"] and better.difference > 0
     assert better.scores[0].r2 == pytest.approx(0, abs=1e-9)
@@ -175,26 +192,26 @@ def test_verdict_names_the_winner(digits):
     )
     assert str(better).splitlines()[-1] == better.verdict
 
-    worse = beside(train, test, 8, pca(train, 4).reconstruct(test), "vae", "digits")
+    worse = whole(train, test, 8, pca(train, 4).reconstruct(test), "vae", "digits")
     assert "the autoencoder loses by" in worse.verdict and "take PCA" in worse.verdict
     assert "learned nothing" not in worse.verdict
-    blind = beside(train, test, 8, np.broadcast_to(train.mean(0), test.shape), "vae", "digits")
+    blind = whole(train, test, 8, np.broadcast_to(train.mean(0), test.shape), "vae", "digits")
     assert "loses by" in blind.verdict and "learned nothing" in blind.verdict
-    assert "PCA is exact" in beside(train, test, 64, test + 0.1).verdict
+    assert "PCA is exact" in whole(train, test, 64, test + 0.1).verdict
 
 
 def test_a_draw_is_called_a_draw(digits):
     train, test = digits
     linear = pca(train, 8).reconstruct(test)
-    assert "a draw" in beside(train, test, 8, linear).verdict
-    assert "a draw" in beside(train, test, 8, test + 0.998 * (linear - test)).verdict  # below half a percent
-    assert "wins by 2 %" in beside(train, test, 8, test + 0.99 * (linear - test)).verdict
+    assert "a draw" in whole(train, test, 8, linear).verdict
+    assert "a draw" in whole(train, test, 8, test + 0.998 * (linear - test)).verdict  # below half a percent
+    assert "wins by 2 %" in whole(train, test, 8, test + 0.99 * (linear - test)).verdict
     factor = np.array([1.3, 0.7, 1.4, 0.7, 1.0])[:, None]  # better on some rows, worse on others
-    few = beside(train, test[:5], 8, test[:5] + factor * (linear - test)[:5])
+    few = whole(train, test[:5], 8, test[:5] + factor * (linear - test)[:5])
     assert (
         "a draw" in few.verdict and 0.005 * few.scores[1].mse < abs(few.difference) < 2 * few.standard_error
     )
-    many = beside(
+    many = whole(
         train, np.tile(test[:5], (99, 1)), 8, np.tile(test[:5] + factor * (linear - test)[:5], (99, 1))
     )
     assert many.difference == pytest.approx(few.difference) and "loses by" in many.verdict
@@ -202,7 +219,7 @@ def test_a_draw_is_called_a_draw(digits):
     gaps[:, 20] = np.nan  # what is missing is not counted, whatever is predicted for it
     wild = linear.copy()
     wild[:, 20] = 1e6
-    assert beside(train, gaps, 8, wild).scores[2].mse < 0.1
+    assert whole(train, gaps, 8, wild).scores[2].mse < 0.1
 
 
 def test_filters_are_scipys_image_by_image():

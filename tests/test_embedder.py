@@ -61,9 +61,8 @@ def test_a_vae_whose_scale_is_fixed_at_one_does_not():
 )
 def test_units_do_not_matter(change):
     x, y = DIGITS.train.x.astype(float) / 16, DIGITS.test.x.astype(float) / 16
-    options = {"dim": 8, "epochs": 40, "random_state": 0}
-    plain = Embedder("vae", **options).fit(x)
-    changed = Embedder("vae", **options).fit(change(x))
+    plain = small(dim=8, epochs=40).fit(x)
+    changed = small(dim=8, epochs=40).fit(change(x))
     # the test rows are changed as the training rows were
     both = np.concatenate([x, y])
     if change(x).std() < 1.1 and abs(change(x).mean()) < 1e-6:
@@ -182,8 +181,32 @@ def test_images_go_in_and_out_in_their_own_shape(shape):
     assert model.reconstruct(x).shape == x.shape
     assert model.sample(3, random_state=0).shape == (3, *shape)
     assert model.inverse_transform(model.transform(x)).shape == x.shape
+    flat = model.transform(x.reshape(40, -1))
+    np.testing.assert_array_equal(flat, model.transform(x))
     x[0].flat[0] = np.nan
     assert np.isfinite(model.impute(x)).all()
+
+
+def test_a_likelihood_in_the_recipe_is_seen_by_the_preparation():
+    from isthmus.likelihoods import bernoulli
+
+    x = (DIGITS.train.x[:200] > 8).astype(float)
+    model = small(Recipe("vae", likelihood=bernoulli)).fit(x)
+    assert not model.preparation_.continuous
+    with pytest.raises(DataError, match="bernoulli needs"):
+        small(Recipe("vae", likelihood=bernoulli)).fit(DIGITS.train.x)
+
+
+@pytest.mark.parametrize("name", ["preprocessing.json", "recipe.json", "weights.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{}", b"\x00\xff"])
+def test_a_damaged_run_folder_names_the_file(tmp_path, name, content):
+    small(epochs=1).fit(WINE.train.x).save(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=name):
+        Embedder.load(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises((ValueError, FileNotFoundError), match=name):
+        Embedder.load(tmp_path)
 
 
 def test_counts_are_explained_as_counts():

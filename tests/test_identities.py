@@ -420,7 +420,7 @@ def test_the_expected_reconstruction_refuses_what_it_is_not_exact_for():
         lambda: Autoencoder(mlp(5, 4), Gaussian(2), mlp(2, 3, 5), gaussian(5), expected_reconstruction + kl),
     ):
         model = build()
-        with pytest.raises(TypeError, match="exact for a decoder of one linear layer"):
+        with pytest.raises(ValueError, match="exact for a decoder of one linear layer"):
             model.objective(model, model(batch(x)))
 
 

@@ -20,8 +20,7 @@ from isthmus.models import linear, linear_vae
 from isthmus.objective import Objective, term
 from isthmus.terms import expected_reconstruction, kl, reconstruction
 from isthmus.terms.divergence import kl_by_dimension
-from isthmus.training import lbfgs
-from isthmus.training import evaluate, fit
+from isthmus.training import evaluate, fit, lbfgs
 
 DIM = 8
 

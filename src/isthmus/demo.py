@@ -13,7 +13,6 @@ import torch
 
 from . import data
 from .baselines import Comparison, beside, mean_predictor, pca
-from .cli.judging import in_one_unit
 from .estimators import Embedder
 from .report import figures
 from .runs import versions
@@ -123,7 +122,8 @@ def demo(
             settle(embedder, train, iterations)
         seconds[name] = time.perf_counter() - started
         embedders[name] = embedder
-        comparisons[name] = in_one_unit(beside(train, test, DIM, embedder.reconstruct(test), name, "digits"))
+        seen = embedder.reconstruct(test)
+        comparisons[name] = beside(train, test, DIM, seen, name, "digits", units="whole")
         record(out / recipe, embedder)
         say(f"  {name}: {seconds[name]:.1f} s, test MSE {comparisons[name].scores[2].mse:.5f}")
     result = Demo(comparisons, seconds, out)

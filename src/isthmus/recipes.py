@@ -140,9 +140,9 @@ def parameters(function: Callable[..., Any]) -> list[str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "vae"?`, or nothing where nothing is near."""
+    """` (did you mean "vae"?)`, or nothing where nothing is near."""
     close = difflib.get_close_matches(name, list(known), 1, 0.5)
-    return f'; did you mean "{close[0]}"?' if close else ""
+    return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 def named(name: str) -> Callable[..., Any]:

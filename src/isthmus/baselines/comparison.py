@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..metrics.arrays import Array, float64, paired
-from ..metrics.reconstruction import mse, r2
+from ..metrics.reconstruction import mse
 from .linear import mean_predictor, pca
 
 
 class Score(NamedTuple):
-    """One line of the comparison: squared units of the data (mean over elements), and R² in units of none."""
+    """One line of the comparison: mean squared error in the units compared in, and R²."""
 
     name: str
     mse: float
@@ -40,12 +40,20 @@ class Comparison(NamedTuple):
 
 
 def beside(
-    train: Any, test: Any, dim: int, reconstruction: Any, name: str = "the autoencoder", data: str = "rows"
+    train: Any,
+    test: Any,
+    dim: int,
+    reconstruction: Any,
+    name: str = "the autoencoder",
+    data: str = "rows",
+    *,
+    units: str = "columns",
 ) -> Comparison:
     """A model's reconstruction of held-out rows beside the mean predictor's and that of PCA of the same size.
 
     The verdict is by mean squared error and says plainly when the model loses. A difference of less than half
-    a percent, or than two standard errors (paired by row), is a draw.
+    a percent, or than two standard errors (paired by row), is a draw. R² is one minus the error over the mean
+    predictor's, whose mean is that of the training rows.
 
     Args:
         train: (n, ...), the rows the model was trained on; to them the baselines are fitted.
@@ -54,36 +62,64 @@ def beside(
         reconstruction: (m, ...), what the model makes of `test`.
         name: the model's, for the sentence.
         data: what a row is, in the plural, for the sentence: "digits".
+        units: "columns" measures each column in its standard deviations over `train`, before PCA too; metres
+            beside dollars have no other sum. "whole" leaves values as they are, for pixels and the like.
 
     >>> print(beside(x_train, x_test, 8, x_hat, "vae", "digits").verdict)  # doctest: +SKIP
     vae reconstructs held-out digits with 0.0166 mean squared error; PCA at the same 8 dimensions
     reaches 0.0250: the autoencoder wins by 34 %.
     """
+    if units not in ("columns", "whole"):
+        raise ValueError(f'units are "columns" or "whole", not {units!r}')
     test, reconstruction = paired(test, reconstruction)
     train = float64(train)
+    if units == "columns":
+        scale = spread(train)
+        train, test, reconstruction = train / scale, test / scale, reconstruction / scale
     observed = ~np.isnan(test)
+    average = mean_predictor(train).reconstruct(test)
+    worst = mse(test, average, observed)
 
     def score(label: str, x_hat: Array) -> Score:
-        return Score(label, mse(test, x_hat, observed), r2(test, x_hat, train, observed))
+        error = mse(test, x_hat, observed)
+        return Score(label, error, 1 - error / worst if worst else math.nan)
 
     linear = pca(train, dim).reconstruct(test)
     scores = (
-        score("mean", mean_predictor(train).reconstruct(test)),
+        score("mean", average),
         score(f"PCA {dim}", linear),
         score(name, reconstruction),
     )
     gap = np.where(observed, np.square(test - linear) - np.square(test - reconstruction), 0.0)
     per_row = gap.reshape(len(test), -1).sum(1) * (len(test) / observed.sum())
     error = float(per_row.std(ddof=1) / math.sqrt(len(test))) if len(test) > 1 else math.nan
-    verdict = _verdict(*scores, dim, data, float(per_row.mean()), error, len(test))
+    measure = "mean squared error" + (" (in standard deviations)" if units == "columns" else "")
+    verdict = _verdict(*scores, dim, data, measure, float(per_row.mean()), error, len(test))
     return Comparison(scores, verdict, float(per_row.mean()), error)
 
 
+def spread(train: Array) -> Array:
+    """The standard deviation of each column over what is there; 1 where that is constant or nothing."""
+    low, high = np.fmin.reduce(train), np.fmax.reduce(train)
+    varies = high > low  # a variance would round above zero
+    deviations = np.ones(train.shape[1:])
+    deviations[varies] = np.nanstd(train[:, varies], 0)
+    return deviations
+
+
 def _verdict(
-    mean: Score, linear: Score, model: Score, dim: int, data: str, difference: float, error: float, rows: int
+    mean: Score,
+    linear: Score,
+    model: Score,
+    dim: int,
+    data: str,
+    measure: str,
+    difference: float,
+    error: float,
+    rows: int,
 ) -> str:
     sentence = (
-        f"{model.name} reconstructs held-out {data} with {model.mse:#.3g} mean squared error; "
+        f"{model.name} reconstructs held-out {data} with {model.mse:#.3g} {measure}; "
         f"PCA at the same {dim} dimensions reaches {linear.mse:#.3g}: "
     )
     if linear.mse <= 1e-20 * mean.mse:  # rounding: as many dimensions as the rows have

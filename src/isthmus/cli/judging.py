@@ -48,16 +48,6 @@ def judge(embedder: Embedder, train: Part, test: Part | None, data: str, pixels:
         )
     name, dim = embedder.recipe_.name, embedder.model_.autoencoder.latent.dim
     seen = embedder.reconstruct(test.x, test.labels)
-    comparison = beside(train.x, test.x, dim, seen, name, f"rows of {data}")
-    comparison = in_one_unit(comparison) if pixels else comparison
+    units = "whole" if pixels else "columns"
+    comparison = beside(train.x, test.x, dim, seen, name, f"rows of {data}", units=units)
     return Judgement(comparison, embedder.score(test.x, test.labels), len(test.x))
-
-
-def in_one_unit(comparison: Comparison) -> Comparison:
-    """The same with R² = 1 - MSE / MSE of the mean, for values that share a unit.
-
-    `isthmus.metrics.r2` measures each column in its own; of pixels that weighs a corner which is all but
-    always white like the middle of the picture.
-    """
-    mean = comparison.scores[0].mse
-    return comparison._replace(scores=tuple(s._replace(r2=1 - s.mse / mean) for s in comparison.scores))

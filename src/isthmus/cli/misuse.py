@@ -19,7 +19,7 @@ class Stopped(Exception):
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "vae"?`, or the end of the sentence."""
+    """` (did you mean "vae"?).`, or the end of the sentence alone."""
     from ..recipes import nearest
 
-    return nearest(name, known) or "."
+    return f"{nearest(name, known)}."

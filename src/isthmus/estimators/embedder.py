@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ..training import adam, cosine, fit
 from ..training.checkpoints import write_atomically
 from .inference import codes, decoded, passes
 
-STEPS = 3000  # that epochs="auto" aims at, within 10 to 300 epochs
+STEPS = 3000  # that epochs="auto" aims at, in 10 epochs or more
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -40,12 +41,13 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         dim: width of the code; None for what the recipe says.
         likelihood: "auto" looks at the data; a name or a function from `isthmus.likelihoods`.
         scaling: "auto", "columns", "whole" or "none"; see `isthmus.data.preparation.prepare`.
-        epochs: "auto" for about 3000 steps, in 10 to 300 epochs.
+        epochs: "auto" for about 3000 steps, and 10 epochs at least.
         batch_size, lr, weight_decay: of Adam, whose rate falls along a cosine to zero.
         held_out, monitor, patience: a share of the rows for early stopping on a term; see `isthmus.fit`.
         clip, precision, device: as in `isthmus.fit`; device "auto" takes a GPU where there is one.
         folder: where to keep checkpoints while fitting; a run that was interrupted goes on from there.
-        verbose: say what was chosen, and show progress.
+        verbose: say on stderr what was chosen, and show progress where that is a terminal.
+        tensorboard: write every term to `folder`/tensorboard too.
         random_state: seed of weights, order and noise.
 
     Attributes:
@@ -72,6 +74,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         device: str = "auto",
         folder: str | Path | None = None,
         verbose: bool = False,
+        tensorboard: bool = False,
         random_state: Any = None,
     ):
         self.recipe = recipe
@@ -90,6 +93,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self.device = device
         self.folder = folder
         self.verbose = verbose
+        self.tensorboard = tensorboard
         self.random_state = random_state
 
     def set_params(self, **params: Any) -> Embedder:
@@ -108,10 +112,12 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         x = self._validated(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         whole = np.issubdtype(getattr(X, "dtype", np.dtype(float)), np.integer)
-        self.preparation_, family = prepare(
-            x, self.likelihood, self.scaling, counts=bool(whole) and getattr(X, "dtype", None) != np.uint8
-        )
         recipe = self._recipe()
+        likelihood = (
+            recipe.arguments.get("likelihood", "auto") if self.likelihood == "auto" else self.likelihood
+        )
+        counts = bool(whole) and getattr(X, "dtype", None) != np.uint8
+        self.preparation_, family = prepare(x, likelihood, self.scaling, counts=counts)
         epochs = self._epochs(len(x))
         steps = epochs * -(-len(x) // self.batch_size)
         facts: dict[str, Any] = {"features": self.preparation_.features, "rows": len(x)}
@@ -123,13 +129,13 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if family is not None:
             if "likelihood" not in parameters(recipe.function):
                 raise ValueError(f"{recipe.name} takes no likelihood, and these data need {family}")
-            facts["likelihood"] = family
+            recipe = Recipe(recipe.function, **{**recipe.arguments, "likelihood": family})
         self.recipe_ = recipe.given(**facts)
         device = "cuda" if self.device == "auto" and torch.cuda.is_available() else self.device
         with seeded(seed):
             self.model_: Learner = self.recipe_()
         if self.verbose:
-            print("\n".join(self.notes_))
+            print("\n".join(self.notes_), file=sys.stderr)
         rows = self.preparation_.rows(x, **context)
         self.history_ = fit(
             self.model_,
@@ -146,6 +152,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             seed=seed,
             device="cpu" if device == "auto" else device,
             folder=self.folder,
+            tensorboard=self.tensorboard,
             progress=None if self.verbose else False,
         )
         self.model_.to("cpu").eval()
@@ -257,12 +264,13 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         path = Path(folder) / "preprocessing.json"
         try:
             preparation = Preparation.from_json(json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"{path} is missing or damaged: {error}") from error
+        model = load(folder, trusted)
         recipe = Recipe.read(header["model"], trusted)
         self = cls(recipe)
-        self.preparation_, self.recipe_, self.model_ = preparation, recipe, load(folder, trusted)
-        state = header["estimator"]
+        self.preparation_, self.recipe_, self.model_ = preparation, recipe, model
+        state = {"n_features_in": None, "feature_names": None, "classes": None} | header["estimator"]
         self.n_features_in_ = state["n_features_in"]
         self._n_features_out = self.model_.autoencoder.latent.dim
         if state["feature_names"] is not None:
@@ -306,6 +314,10 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """Rows as float, NaN where missing; complaints that name the column."""
         if not reset:
             check_is_fitted(self)
+            shape = getattr(X, "shape", ())
+            if len(self.preparation_.shape) == 3 and len(shape) == 2:
+                X = self.preparation_.shaped(np.asarray(X))  # flat rows of pixels
+                X = X[:, 0] if self.preparation_.grey else X
         self._refuse_words(X)
         x = validate_data(
             self,
@@ -339,7 +351,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _epochs(self, n: int) -> int:
         if self.epochs == "auto":
-            return min(300, max(10, STEPS // -(-n // self.batch_size)))
+            return max(10, STEPS // -(-n // self.batch_size))
         if isinstance(self.epochs, str) or self.epochs < 0:
             raise ValueError(f'epochs is a number or "auto", not {self.epochs!r}')
         return self.epochs

@@ -1,7 +1,7 @@
 """What a trained model says of rows: a chunk at a time, without noise, and in float64.
 
-In float32 the last digits of a row depend on the rows beside it, because sums are taken in another order; near
-zero that is more than a part in a million. In float64 what a row gives is its own.
+In float32 the last digits of a row depend on the rows beside it, because sums are taken in another order;
+near zero that is more than a part in a million. In float64 what a row gives is its own.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def only_gaussian(trace: Trace, who: str) -> tuple[Tensor, DiagonalNormal, Poste
     """The one stochastic layer of a trace, its posterior a diagonal Gaussian."""
     z, q, p = only_stage(trace, who)
     if not isinstance(q, DiagonalNormal):
-        raise TypeError(f"{who} needs a diagonal Gaussian posterior; this one is {type(q).__name__}")
+        raise ValueError(f"{who} needs a diagonal Gaussian posterior; this one is {type(q).__name__}")
     return z, q, p
 
 

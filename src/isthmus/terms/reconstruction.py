@@ -66,16 +66,16 @@ def expected_reconstruction(model: Any, trace: Trace) -> Tensor:
     2019, appendix, arXiv:1911.02469).
 
     Raises:
-        TypeError: for a decoder of more than one linear layer, or another likelihood.
+        ValueError: for a decoder of more than one linear layer, or another likelihood.
     """
     _, q, _ = only_gaussian(trace, "the expected reconstruction")
     output = model.decode(q.mean, **trace.batch.context)
     layers = [each for each in model.decoder.modules() if not isinstance(each, nn.Sequential | nn.Unflatten)]
     affine, explains = layers[0], output.mean[0].numel()
     if len(layers) > 1 or not isinstance(affine, nn.Linear) or affine.out_features != explains:
-        raise TypeError(f"{EXACT}; here the decoder is {model.decoder}, for {explains} elements")
+        raise ValueError(f"{EXACT}; here the decoder is {model.decoder}, for {explains} elements")
     if not isinstance(output, Normal):
-        raise TypeError(f"{EXACT}; here it is {type(output).__name__}")
+        raise ValueError(f"{EXACT}; here it is {type(output).__name__}")
     spread = ((2 * q.log_scale).exp() @ affine.weight.square().T).view_as(output.mean)  # its variance under q
     observed = trace.batch.context.get("observed")
     excess = total(0.5 * spread * (-2 * output.log_scale).exp(), spread.dim() - 1, observed)

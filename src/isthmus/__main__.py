@@ -1,0 +1,5 @@
+"""`python -m isthmus`, the same as `isthmus`."""
+
+from .cli import main
+
+main()
