@@ -62,6 +62,12 @@ def training(theirs: Side, shape: dict[str, Any], question: str, **options: Any)
     return Case(question, ours, replace(theirs, arguments=shape | dict(theirs.arguments)), **options)
 
 
+def against_pythae(shape: dict[str, Any], question: str) -> Case:
+    """The hand-written loop against pythae: how far ahead of it anyone can be who does the same arithmetic."""
+    ours, theirs = (replace(side, arguments=shape) for side in (BY_HAND, PYTHAE))
+    return Case(question, ours, theirs, speeds=True)
+
+
 def importing(statement: str, question: str, **options: Any) -> Case:
     """A statement that imports isthmus against `import torch`, a fresh process each time."""
     module = "benchmarks.sides.importing"
@@ -82,6 +88,8 @@ CASES = {
     "pythae_fused": training(PYTHAE_FUSED, MNIST, "samples per second, 784-512-16", speeds=True),
     "pythae_small": training(PYTHAE, SMALL, "samples per second, 64-64-8", speeds=True, at_least=3.0),
     "pythae_small_fused": training(PYTHAE_FUSED, SMALL, "samples per second, 64-64-8", speeds=True),
+    "ceiling": against_pythae(MNIST, "samples per second, 784-512-16"),
+    "ceiling_small": against_pythae(SMALL, "samples per second, 64-64-8"),
     "import": importing("import isthmus", "time of `import isthmus`", at_most=1.10),
     "import_used": importing(
         "from isthmus import fit; from isthmus.models import vae",
