@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 def test_demo_writes_weights_metrics_and_figures(tmp_path):
     said: list[str] = []
-    result = demo.demo(tmp_path / "demo", epochs=2, iterations=150, say=said.append)
+    result = demo.demo(tmp_path / "demo", epochs=2, say=said.append)
     metrics = json.loads((tmp_path / "demo" / "metrics.json").read_text())
     assert metrics["verdict"] == result.verdict() and set(metrics["models"]) == set(demo.RECIPES)
     for name, recipe in demo.RECIPES.items():
@@ -33,7 +33,6 @@ def test_demo_writes_weights_metrics_and_figures(tmp_path):
 
 def test_demo_goes_on_without_matplotlib(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "available", lambda: False)
-    monkeypatch.setattr(demo, "settle", lambda *_: None)
     said: list[str] = []
     demo.demo(tmp_path, epochs=1, say=said.append)
     assert any("isthmus[report]" in line for line in said) and not (tmp_path / "figures").exists()

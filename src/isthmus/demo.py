@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from . import data
 from .baselines import Comparison, beside, mean_predictor, pca
 from .estimators import Embedder
 from .report import figures
 from .runs import versions
-from .training import lbfgs, write_atomically
+from .training import write_atomically
 
 DIM = 8
 SEED = 0
@@ -99,13 +98,11 @@ def demo(
     out: Path = Path("runs/demo"),
     *,
     epochs: int | str = "auto",
-    iterations: int = 1000,
     say: Callable[[str], None] = print,
 ) -> Demo:
     """Fit the four, compare each with PCA of the same size on held-out digits, and write `out`.
 
     `out` receives `metrics.json`, a run folder for each model, and figures where matplotlib is there.
-    `iterations` of L-BFGS finish the linear autoencoder.
     """
     digits = data.load("digits")
     train, test = digits.train.x / 16, digits.test.x / 16
@@ -118,8 +115,6 @@ def demo(
         started = time.perf_counter()
         # pixels have one unit, so one scale; then the linear autoencoder minimises what PCA does
         embedder = Embedder(recipe, DIM, scaling="whole", epochs=epochs, random_state=SEED).fit(train)
-        if recipe == "linear":
-            settle(embedder, train, iterations)
         seconds[name] = time.perf_counter() - started
         embedders[name] = embedder
         seen = embedder.reconstruct(test)
@@ -133,13 +128,6 @@ def demo(
     else:
         say(f"no figures: {figures.MISSING}")
     return result
-
-
-def settle(embedder: Embedder, x: np.ndarray, iterations: int) -> None:
-    """From where Adam stops to the optimum, and the prior fitted to the codes anew."""
-    model = embedder.model_
-    lbfgs(iterations)(model, embedder.preparation_.rows(x), SEED)
-    model.autoencoder.latent.fit_prior(torch.from_numpy(embedder.transform(x)))
 
 
 def record(folder: Path, embedder: Embedder) -> None:

@@ -84,6 +84,7 @@ class Autoencoder(Learner):
         objective: what is minimised, as a formula: `reconstruction + 4.0 * kl`.
         corrupt: batch -> harder batch, while training only; see `isthmus.corruptions`.
         prepare: (model, rows, seed) -> None, what `fit` does before its first step: greedy pretraining, say.
+        finish: (model, rows, seed) -> None, what `fit` does after its last: `isthmus.training.lbfgs()`, say.
     """
 
     def __init__(
@@ -95,11 +96,12 @@ class Autoencoder(Learner):
         objective: Term | Objective,
         corrupt: Callable[[Batch], Batch] | None = None,
         prepare: Callable[[Autoencoder, Rows, int], None] | None = None,
+        finish: Callable[[Any, Any, int], None] | None = None,
     ):
         super().__init__()
         self.encoder, self.latent, self.decoder, self.likelihood = encoder, latent, decoder, likelihood
         self.objective, self.corrupt = Objective.of(objective), corrupt
-        self.prepare = prepare
+        self.prepare, self.finish = prepare, finish
 
     @property
     def autoencoder(self) -> Autoencoder:  # type: ignore[override]

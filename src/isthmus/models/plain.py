@@ -16,6 +16,7 @@ from ..model import Autoencoder
 from ..nets import mlps, size
 from ..recipes import Recipe, method
 from ..terms import contraction, kl_to_rate, l1, reconstruction
+from ..training.finish import lbfgs
 from ..training.greedy import greedy
 
 UNIT = Recipe(
@@ -52,12 +53,13 @@ def autoencoder(
 def linear(features: int, dim: int = 8, *, likelihood: Callable[..., Any] = gaussian) -> Autoencoder:
     """The linear autoencoder: its best reconstruction is PCA's, its code any basis of the same subspace.
 
-    First-order optimisers stop a degree or two short of that subspace: finish with `fit(...,
-    finish=lbfgs())`.
+    First-order optimisers stop a degree or two short of that subspace, so `fit` finishes with L-BFGS.
 
     Reference: Baldi & Hornik, Neural Networks and Principal Component Analysis, Neural Networks 2, 1989.
     """
-    return autoencoder(features, dim, (), likelihood=likelihood)
+    model = autoencoder(features, dim, (), likelihood=likelihood)
+    model.finish = lbfgs()
+    return model
 
 
 @method

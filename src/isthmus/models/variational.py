@@ -20,6 +20,7 @@ from ..terms import (
     reconstruction,
     warmup,
 )
+from ..training.finish import lbfgs
 
 
 @method
@@ -140,11 +141,12 @@ def iwae(
 def linear_vae(features: int, dim: int = 8, *, likelihood: Callable[..., Any] = gaussian) -> Autoencoder:
     """Affine encoder and decoder: its best ELBO is the likelihood of probabilistic PCA.
 
-    The expectation over the posterior is taken in closed form, so the objective is exact; `fit(...,
-    finish=lbfgs())` brings it to the optimum. Needs a Gaussian likelihood that is not per-sample.
+    The expectation over the posterior is taken in closed form, so the objective is exact, and `fit` finishes
+    with L-BFGS at the optimum. Needs a Gaussian likelihood that is not per-sample.
 
     Reference: Lucas, Tucker, Grosse & Norouzi, Don't Blame the ELBO!, NeurIPS 2019, arXiv:1911.02469.
     """
     explain = likelihood(features)
     encoder, decoder = mlps(features, (), 2 * dim, dim, explain.width)
-    return Autoencoder(encoder, Gaussian(dim), decoder, explain, expected_reconstruction + kl)
+    objective = expected_reconstruction + kl
+    return Autoencoder(encoder, Gaussian(dim), decoder, explain, objective, finish=lbfgs())

@@ -38,7 +38,7 @@ def fit(
     held_out: float | Data | None = None,
     monitor: str | None = None,
     patience: int = 10,
-    finish: Finish | None = None,
+    finish: Finish | str | None = "auto",
     seed: int = 0,
     device: torch.device | str | None = None,
     folder: str | Path | None = None,
@@ -58,7 +58,7 @@ def fit(
         held_out: a fraction of the rows to set aside, or data of its own; its terms are in the history.
         monitor: a held-out term, or a sum such as "reconstruction + kl", whose smallest value says which
             weights to keep; training stops after `patience` epochs without a smaller one.
-        finish: what follows the epochs: `lbfgs()`.
+        finish: what follows the epochs: `lbfgs()`, None, or "auto" for what the method itself asks for.
         seed: of order, noise and the held-out part; weights are drawn when the model is built.
         device: where to train; by default where the model is.
         folder: for `history.jsonl`, TensorBoard and `checkpoints/`. If it holds a checkpoint, training goes
@@ -87,14 +87,18 @@ def fit(
     device = torch.device(device) if device is not None else next(model.parameters()).device
     model.to(device)
     rows, aside, numbers = parts(data, held_out, seed)
-    if finish is not None and not isinstance(rows, Rows | MappedRows):
+    again = isinstance(rows, Rows | MappedRows)  # whether they can be gone through once more
+    ending = (model.autoencoder.finish if again else None) if finish == "auto" else finish
+    if isinstance(ending, str):
+        raise ValueError(f'finish is a function such as lbfgs(), "auto" or None, not {finish!r}')
+    if ending is not None and not again:
         raise ValueError("finish needs rows that it can go through again: an array or a memory map")
     if monitor is not None:
         check_monitor(monitor, model, aside)
     turns = Turns(model, optimizer, clip, accumulate, schedule, precision)
     turns.watch.numbers = numbers
     state = run.resume(options(model, turns, rows, aside, batch_size, ema, monitor, seed)) if run else None
-    prepare = getattr(model.autoencoder, "prepare", None) if state is None else None
+    prepare = model.autoencoder.prepare if state is None else None
     rows, aside = placed(rows, device), placed(aside, device)
     if prepare is not None:
         prepare(model.autoencoder, rows, seed)
@@ -140,8 +144,8 @@ def fit(
                 "more rows or a larger batch_size, or build the model with nn.LayerNorm or without a norm"
             ) from error
     course.settle()
-    if finish is not None and course.finished is None:
-        finish(model, rows, seed)
+    if ending is not None and course.finished is None:
+        ending(model, rows, seed)
         if run:
             run.add_finished(model)
     model.eval()
