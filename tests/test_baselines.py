@@ -23,6 +23,7 @@ from isthmus.baselines import (
     probabilistic_pca,
     wiener_filter,
 )
+from isthmus.baselines import linear as linear_baselines
 from isthmus.metrics import mse, psnr, r2
 
 
@@ -160,6 +161,19 @@ def test_a_density_without_a_maximum_is_refused():
         probabilistic_pca(correlated(40), 6)
     with pytest.raises(ValueError, match="missing values"):
         probabilistic_pca(correlated(40), 2).log_likelihood(np.full((1, 6), np.nan))
+
+
+def test_many_rows_are_decomposed_another_way_with_the_same_result(digits, monkeypatch):
+    train, test = digits
+    plain = pca(train, 8)
+    monkeypatch.setattr(linear_baselines, "LARGE", 1)
+    other = pca(train, 8)
+    np.testing.assert_allclose(other.components, plain.components, atol=1e-10)
+    np.testing.assert_allclose(other.explained, plain.explained, atol=1e-12)
+    np.testing.assert_allclose(pca(train, 64).reconstruct(test), test, atol=1e-10)
+    score = probabilistic_pca(train, 8).log_likelihood(test)
+    monkeypatch.undo()
+    np.testing.assert_allclose(score, probabilistic_pca(train, 8).log_likelihood(test))
 
 
 whole = partial(beside, units="whole")
