@@ -63,7 +63,7 @@ def training(theirs: Side, shape: dict[str, Any], question: str, **options: Any)
 
 
 def against_pythae(shape: dict[str, Any], question: str) -> Case:
-    """The hand-written loop against pythae: how far ahead of it anyone can be who does the same arithmetic."""
+    """The hand-written loop against pythae: what the same arithmetic leaves to be won."""
     ours, theirs = (replace(side, arguments=shape) for side in (BY_HAND, PYTHAE))
     return Case(question, ours, theirs, speeds=True)
 
