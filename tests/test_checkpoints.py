@@ -288,7 +288,7 @@ with isthmus.seeded(0):
 def run(folder):
     with isthmus.seeded(0):
         model = vae(6, 2, (8,), nets=Recipe(mlps, norm=torch.nn.BatchNorm1d, dropout=0.1))
-    isthmus.fit(model, x, epochs=12, batch_size=8, ema=0.9, held_out=0.2, monitor="reconstruction",
+    isthmus.fit(model, x, epochs=8, batch_size=8, ema=0.9, held_out=0.2, monitor="reconstruction",
                 folder=folder, checkpoint_every=3)
     isthmus.save(Path(folder) / "end", model)
 

@@ -202,6 +202,24 @@ def test_a_parameter_without_a_gradient_stays_where_it_is() -> None:
     assert torch.equal(unused, torch.ones(2)) and torch.allclose(used, torch.full((2,), 0.9))
 
 
+def test_a_small_model_trains_on_one_thread_and_the_number_is_put_back() -> None:
+    seen = []
+
+    @term
+    def watched(model: Any, trace: Any) -> Tensor:
+        seen.append(torch.get_num_threads())
+        if len(seen) == 3:
+            raise RuntimeError("enough")
+        return reconstruction(model, trace)
+
+    torch.set_num_threads(2)
+    fit(in_place(built(), watched), data(), epochs=1)
+    fit(in_place(vae(6, 2, (400, 400)), watched), data(), epochs=1)
+    with pytest.raises(RuntimeError, match="enough"):
+        fit(in_place(built(), watched), data(), epochs=1)
+    assert seen == [1, 2, 1] and torch.get_num_threads() == 2
+
+
 def test_training_imports_nothing_heavy() -> None:
     """The first use of torch.optim imports torch's compiler, which takes as long as importing torch."""
     script = """

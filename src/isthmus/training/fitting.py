@@ -20,6 +20,7 @@ from .finish import Finish
 from .folder import RunFolder
 from .loop import Optimizer, Schedule, Turns
 from .progress import Progress
+from .threads import fitting_threads
 from .watch import Diverged
 
 
@@ -105,8 +106,10 @@ def fit(
     course = Course(model, turns, Stream(seed, device), ema)
     if state is not None:
         course.restore(state)
+    steps = -(-len(rows) // batch_size) if isinstance(rows, Rows | MappedRows) else None
     with ExitStack() as stack:
-        bar = stack.enter_context(Progress(progress, epochs))
+        stack.enter_context(fitting_threads(model, rows, batch_size, device))
+        bar = stack.enter_context(Progress(progress, epochs, steps))
         board = stack.enter_context(run.board()) if run and tensorboard else None
         if run:
             stack.enter_context(run.interruptible())
@@ -118,6 +121,7 @@ def fit(
                 with course.stream:
                     for batch, index in epoch(rows, batch_size, device, seed, course.epoch, course.position):
                         course.advance(batch, index)
+                        bar.move(course.epoch, course.position)
                         if run:
                             run.after_step(course)
                     record = course.close_epoch(time.perf_counter() - started)
@@ -128,7 +132,7 @@ def fit(
                         course.judge(monitor)
                 if run:
                     run.close_epoch(course)
-                bar.show(record)
+                bar.close_epoch(record)
                 if board is not None:
                     show_on(board, record)
             if run:

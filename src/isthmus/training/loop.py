@@ -97,6 +97,9 @@ class Turns:
                     f"{name} has nothing to train: all of its parameters are frozen, or it has none"
                 )
             clear(own)
+        trained = sum(p.requires_grad for p in model.parameters())
+        # where one player owns all there is, naming its parameters would only cost time
+        self.inputs = {n: None if len(own) == trained else own for n, own in self.parameters.items()}
         self.optimizers = {name: (optimizer or adam())(own) for name, own in self.parameters.items()}
         self.rates = {n: [g["lr"] for g in o.param_groups] for n, o in self.optimizers.items()}
         self.device = next(model.parameters()).device
@@ -117,7 +120,7 @@ class Turns:
                 break
             player, loss = turn
             self.watch.see(step, player, loss, batch, rows)
-            loss.total.backward(inputs=self.parameters[player])
+            loss.total.backward(inputs=self.inputs[player])
             if moves:
                 self.move(player, step)
             turns.append(turn)

@@ -56,7 +56,9 @@ class Adam:
             if i not in self.state:
                 self.state[i] = torch.zeros((), device=p.device), torch.zeros_like(p), torch.zeros_like(p)
         steps, means, squares = zip(*(self.state[i] for i, _ in moving))
-        torch._foreach_add_(steps, 1)
+        torch._foreach_add_(
+            steps, [torch.ones((), device=steps[0].device)] * len(steps)
+        )  # a number is slower
         kernel = torch._fused_adamw_ if group["decoupled"] else torch._fused_adam_
         kernel(
             [p for _, p in moving],

@@ -6,25 +6,15 @@ import sys
 import time
 from typing import Any
 
+SECONDS = 0.1  # between two changes of the line
+
 
 class Progress:
     """Epochs done, and the terms of the last one. `wanted=None` means: on a terminal only."""
 
-    def __init__(self, wanted: bool | None, epochs: int):
+    def __init__(self, wanted: bool | None, epochs: int, steps: int | None):
         self.on = sys.stderr.isatty() if wanted is None else wanted
-        self.epochs, self.last = epochs, 0.0
-
-    def show(self, record: dict[str, Any]) -> None:
-        done = record["epoch"] + 1
-        if not self.on or (time.monotonic() - self.last < 0.1 and done < self.epochs):
-            return
-        self.last = time.monotonic()
-        terms = record.get("held_out") or record["train"]
-        width = round(20 * done / self.epochs)
-        bar = "━" * width + "╌" * (20 - width)
-        values = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
-        sys.stderr.write(f"\r\x1b[2K{bar} epoch {done}/{self.epochs}  {values}")
-        sys.stderr.flush()
+        self.epochs, self.steps, self.last, self.values = epochs, steps, 0.0, ""
 
     def __enter__(self) -> Progress:
         return self
@@ -32,3 +22,24 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.on and self.last:
             sys.stderr.write("\n")
+
+    def move(self, epoch: int, position: int) -> None:
+        """After a step; of an iterable nobody knows how many there are, so its epochs are shown whole."""
+        if self.on and self.steps and time.monotonic() - self.last > SECONDS:
+            self.draw(epoch + position / self.steps)
+
+    def close_epoch(self, record: dict[str, Any]) -> None:
+        if not self.on:
+            return
+        terms = record.get("held_out") or record["train"]
+        self.values = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        done = record["epoch"] + 1
+        if done == self.epochs or time.monotonic() - self.last > SECONDS:
+            self.draw(done)
+
+    def draw(self, done: float) -> None:
+        self.last = time.monotonic()
+        width = min(20, round(20 * done / self.epochs))
+        bar = "━" * width + "╌" * (20 - width)
+        sys.stderr.write(f"\r\x1b[2K{bar} epoch {done:.4g}/{self.epochs}  {self.values}")
+        sys.stderr.flush()

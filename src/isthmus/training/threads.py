@@ -19,8 +19,8 @@ SMALL = 10_000_000  # multiplications a batch, of one pass: below it a second th
 def fitting_threads(model: Learner, rows: Any, batch_size: int, device: torch.device) -> Iterator[None]:
     """One thread while a small model trains on the CPU; the process's own number before and after.
 
-    Threads meet at the end of every matrix product. Where that takes microseconds the meeting takes longer, and
-    on a machine with other work many times longer: half of the threads wait for one that is not running.
+    Threads meet at the end of every matrix product. Where that takes microseconds the meeting takes longer,
+    and on a machine with other work many times longer: threads wait for one that is not running.
     """
     before = torch.get_num_threads()
     if device.type != "cpu" or before == 1 or not small(model, rows, batch_size):
