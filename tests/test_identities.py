@@ -148,6 +148,18 @@ def test_kl_against_torch_and_against_its_definition(seed):
     near(q.log_prob(z[:9]), TorchNormal(m, (0.5 * s).exp()).log_prob(z[:9]).sum(-1))
 
 
+def test_the_short_way_to_a_standard_normal_is_the_long_one():
+    mean, log_scale = torch.randn(2, 5, 3, dtype=torch.float64).requires_grad_()
+    zero = torch.zeros((), dtype=torch.float64)
+    q = DiagonalNormal(mean, log_scale)
+    short, long = (q.kl(DiagonalNormal(zero, zero, standard)) for standard in (True, False))
+    torch.testing.assert_close(short, long)
+    gradients = [
+        torch.autograd.grad(way.sum(), (mean, log_scale), retain_graph=True) for way in (short, long)
+    ]
+    torch.testing.assert_close(*gradients)
+
+
 def test_control_a_log_variance_taken_for_a_log_deviation_is_seen():
     m, s = torch.randn(2, 5, 4, **DOUBLE)
     zero = torch.zeros([], **DOUBLE)

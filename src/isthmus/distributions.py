@@ -74,12 +74,15 @@ class Posterior(ABC):
 
 
 class DiagonalNormal(Posterior):
-    """N(mean, diag(exp(log_scale))²); `mean` and `log_scale` are (b, d), or broadcast against it."""
+    """N(mean, diag(exp(log_scale))²); `mean` and `log_scale` are (b, d), or broadcast against it.
 
-    __slots__ = ("_mean", "log_scale")
+    `standard` promises that both are zero, which halves the work of a divergence from it.
+    """
 
-    def __init__(self, mean: Tensor, log_scale: Tensor):
-        self._mean, self.log_scale = mean, log_scale
+    __slots__ = ("_mean", "log_scale", "standard")
+
+    def __init__(self, mean: Tensor, log_scale: Tensor, standard: bool = False):
+        self._mean, self.log_scale, self.standard = mean, log_scale, standard
 
     @property
     def mean(self) -> Tensor:
@@ -106,6 +109,9 @@ class DiagonalNormal(Posterior):
         """log σ_p/σ_q + (σ_q² + (μ_q − μ_p)²) / 2σ_p² − ½."""
         if not isinstance(other, DiagonalNormal):
             raise TypeError(f"no closed-form KL from DiagonalNormal to {type(other).__name__}")
+        if other.standard:
+            squares = torch.addcmul((2 * self.log_scale).exp(), self._mean, self._mean)  # σ² + μ²
+            return 0.5 * (squares - 1) - self.log_scale
         ratio = self.log_scale - other.log_scale
         distance = (self._mean - other.mean) * (-other.log_scale).exp()
         return 0.5 * ((2 * ratio).exp() + distance.square() - 1) - ratio

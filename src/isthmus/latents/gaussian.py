@@ -30,7 +30,7 @@ class Gaussian(Latent):
         mean, log_scale = features.chunk(2, -1)  # (b, d) each
         q = DiagonalNormal(mean, self.bound - F.softplus(self.bound - log_scale))
         z = q.rsample() if noisy else q.mean
-        return Code(z, (Stage(z, q, DiagonalNormal(self.zero, self.zero)),))
+        return Code(z, (Stage(z, q, DiagonalNormal(self.zero, self.zero, standard=True)),))
 
     def sample(self, n: int) -> Tensor:
         return self.zero.new_empty(n, self.dim).normal_()
