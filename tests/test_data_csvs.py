@@ -63,6 +63,13 @@ def test_csv_errors_name_line_column_and_value(tmp_path, text, message):
         read(write(tmp_path, "t.csv", text))
 
 
+def test_a_line_may_be_longer_than_a_cell_can_be(tmp_path):
+    """Cut at the wrong delimiter, a line of 20 000 columns is one cell of 200 000 characters."""
+    names = [f"gene{i}" for i in range(20_000)]
+    table = read(write(tmp_path, "t.csv", ",".join(names) + "\n" + ",".join(["0.12345678"] * 20_000)))
+    assert table.columns == tuple(names) and table.values.shape == (1, 20_000)
+
+
 def test_tsv_and_nameless_columns(tmp_path):
     table = read(write(tmp_path, "t.tsv", "\tb, c\n1\t2\n\t\n"))
     assert table.columns == ("column 1", "b, c") and table.name == "t"

@@ -165,6 +165,23 @@ def test_a_file_cut_short_is_named(tmp_path, name, keep):
         read(path)
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_wrong_byte_gives_a_table_or_a_sentence(tmp_path, name):
+    for place in range(min(128, len(FILES[name]))):
+        for byte in b"\0\n\"#'(5\xff":
+            content = bytearray(FILES[name])
+            content[place] = byte
+            try:
+                assert read(write(tmp_path, name, bytes(content))).values.ndim >= 2
+            except DataError as error:
+                assert name in str(error)
+
+
+def test_an_archive_of_nothing(tmp_path):
+    with pytest.raises(DataError, match=r"a\.npz holds no array"):
+        read(write(tmp_path, "a.npz", saved(np.savez)))
+
+
 @pytest.mark.parametrize("name", ["x.npz", "x-ubyte.gz", "x.csv.gz"])
 def test_a_damaged_checksum_is_noticed(tmp_path, name):
     content = bytearray(FILES[name])

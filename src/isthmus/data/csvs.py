@@ -8,7 +8,8 @@ import io
 import re
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -102,17 +103,24 @@ def _is_number(cell: str) -> bool:
 
 def _names(path: Path, line: int, header: list[str]) -> tuple[str, ...]:
     names = [cell.strip() or f"column {number}" for number, cell in enumerate(header, 1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if twice := repeated(names):
         raise DataError(f"{path}, line {line}: several columns are named {', '.join(map(repr, twice))}")
     return tuple(names)
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Names that stand for more than one column."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def _delimiter(sample: list[str]) -> str:
     """The one that cuts the most lines alike, into the most numbers."""
 
     def score(delimiter: str) -> tuple[float, float, int]:
-        rows = [row for row in csv.reader(sample, delimiter=delimiter) if row]
+        try:
+            rows = [row for row in csv.reader(sample, delimiter=delimiter) if row]
+        except csv.Error:  # a wide line, not cut, is longer than a field may be
+            return 0.0, 0.0, 0
         widths = [len(row) for row in rows]
         width = max(set(widths), key=widths.count, default=0)
         if width < 2:

@@ -6,6 +6,7 @@ import gzip
 import math
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,7 +17,10 @@ import numpy as np
 from .errors import DataError
 
 CHUNK = 1 << 20
-DAMAGE = (EOFError, OSError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+DAMAGE = (
+    *(EOFError, OSError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError),
+    tokenize.TokenError,  # of a header that numpy reads as Python would
+)
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -38,6 +42,8 @@ def read_npz(path: Path, key: str | None = None) -> tuple[np.ndarray, np.ndarray
             raise zipfile.BadZipFile("no zip archive, or cut short")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             keys = list(arrays)
+            if not keys:
+                raise DataError(f"{path} holds no array")
             if key is None and len(keys) == 1:
                 key = keys[0]
             if key is None or key not in keys:

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from .catalogue import names
-from .csvs import read_csv
+from .csvs import read_csv, repeated
 from .errors import DataError
 from .files import read_idx, read_npy, read_npz
 
@@ -149,8 +149,7 @@ def _not_found(path: Path) -> str:
 
 def _frame(frame: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     columns = tuple(map(str, frame.columns))
-    twice = sorted({name for name in columns if columns.count(name) > 1})
-    if twice:
+    if twice := repeated(columns):
         raise DataError(f"several columns of the frame are named {', '.join(map(repr, twice))}")
     if not columns:
         raise DataError("the frame has no columns")
