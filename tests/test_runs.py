@@ -159,6 +159,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "half the weights": (cut("weights.safetensors"), ValueError, "weights.safetensors is damaged"),
     "no bytes": (cut("weights.safetensors", 0), ValueError, "weights.safetensors is damaged"),
     "a bit of the weights": (flip, ValueError, "weights.safetensors is damaged"),
+    "deep brackets": (lambda f: (f / "recipe.json").write_text("[" * 10**5), ValueError, "is damaged"),
+    "an unknown argument": (edit(dimm=3), ValueError, 'describes no recipe.*did you mean "dim"'),
+    "an argument of ours": (edit(function=3), ValueError, "describes no recipe"),
+    "a part that is none": (edit(nets={"a": 1}), ValueError, "describes no recipe"),
+    "a number for a name": (edit(nets={"function": 3}), ValueError, "describes no recipe"),
+    "no such module": (edit(nets={"function": "isthmus.nets.no:mlps"}), ValueError, "cannot be looked up"),
+    "no numbers": (edit(features=[]), ValueError, "does not hold the weights of vae"),
     "other widths": (edit(dim=3), ValueError, r"does not hold the weights of vae\(features=6, dim=3"),
     "a pickle": (lambda f: torch.save({}, f / "weights.safetensors"), ValueError, "is damaged"),
 }

@@ -116,10 +116,13 @@ class Recipe:
         """The inverse of `describe`. Only functions and modules of trusted packages are ever looked up.
 
         Raises:
-            ValueError: where it names something outside `TRUSTED` and `trusted`.
+            ValueError: where it names something outside `TRUSTED` and `trusted`, or describes no recipe.
         """
-        arguments = {k: revive(v, trusted) for k, v in description.items() if k != "recipe"}
-        return cls(look_up(description["recipe"], trusted), **arguments)
+        try:
+            arguments = {k: revive(v, trusted) for k, v in description.items() if k != "recipe"}
+            return cls(look_up(description["recipe"], trusted), **arguments)
+        except (LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"this describes no recipe ({type(error).__name__}: {error})") from error
 
 
 def method(function: Callable[P, R]) -> Callable[P, R]:
@@ -187,8 +190,8 @@ def plain(value: Any, where: str) -> Any:
         return {"mapping": {str(k): plain(v, where) for k, v in value.items()}}
     if callable(value) and not isinstance(value, nn.Module):
         return {"function": address(value)}
-    if hasattr(value, "item") and not getattr(value, "shape", ()):
-        return value.item()  # a number of numpy or torch
+    if hasattr(value, "tolist"):
+        return plain(value.tolist(), where)  # numbers of numpy or torch
     raise TypeError(f"argument {where!r} is a {type(value).__name__}, which a recipe cannot write down")
 
 
@@ -212,7 +215,10 @@ def look_up(where: str, trusted: tuple[str, ...]) -> Any:
             f"{where} is not from a trusted package. If the file is yours, load it with "
             f"trusted=({module.split('.')[0]!r},)"
         )
-    found = getattr(importlib.import_module(module), name, None)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise ValueError(f"{where} cannot be looked up: {error}") from error
     if not callable(found) or found.__module__ != module:
         raise ValueError(f"{module} has no function {name!r} of its own")
     return found

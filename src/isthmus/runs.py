@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
 from . import __version__
 from .model import Learner
+from .randomness import seeded
 from .recipes import Recipe
 from .training.checkpoints import write_atomically
 
@@ -72,14 +72,16 @@ def load(folder: str | Path, trusted: tuple[str, ...] = ()) -> Learner:
         )
     recipe = Recipe.read(header["model"], trusted)
     try:
-        model = recipe()
+        with seeded(0):  # what is drawn is overwritten, and the process's own random numbers stay
+            model = recipe()
         tensors = from_bytes(weights)
         own = dict(model.named_parameters()) | dict(model.named_buffers())
         for name in own.keys() & tensors.keys():
             own[name].data = own[name].data.to(tensors[name].dtype)  # a model in float64 is one again
         model.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError, TypeError) as error:
-        raise ValueError(f"{path} does not hold the weights of {recipe}: {error}") from error
+    except Exception as error:  # what a stranger's arguments make a function raise, nobody knows
+        why = " ".join(str(error).split())
+        raise ValueError(f"{path} does not hold the weights of {recipe}: {why}") from error
     return model.eval()
 
 
@@ -89,9 +91,9 @@ def read_header(folder: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no saved model: there is no {path.name} in it")
     try:
-        header = json.loads(path.read_text())
+        header = json.loads(path.read_text("utf-8"))
         header["model"]["recipe"].partition(":")
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged, or not a recipe: {error}") from error
     return header
 
