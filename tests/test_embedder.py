@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import random
 import warnings
 
 import numpy as np
@@ -11,14 +13,18 @@ import pytest
 import scipy.sparse
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import isthmus
 from isthmus import Embedder, Recipe
 from isthmus.data import DataError, load
+from isthmus.likelihoods import bernoulli, categorical, gaussian, joint
 from isthmus.metrics import r2
+from isthmus.models import METHODS, vae
 
 DIGITS = load("digits")
 WINE = load("wine")
@@ -47,8 +53,6 @@ def test_a_default_vae_learns(fitted):
 
 def test_a_vae_whose_scale_is_fixed_at_one_does_not():
     """The control: the same code with the peers' default, a unit-variance decoder on unscaled pixels."""
-    from isthmus.likelihoods import gaussian
-
     x = DIGITS.train.x / 16
     fixed = Recipe(gaussian, scale=1.0)
     model = Embedder("vae", dim=8, likelihood=fixed, scaling="none", epochs=60, random_state=0).fit(x)
@@ -142,8 +146,41 @@ def test_pickle_and_run_folder_give_the_same_model(tmp_path):
     ]
 
 
+def test_the_process_keeps_its_random_numbers_when_a_model_comes_back(tmp_path):
+    model = small(epochs=1).fit(WINE.train.x)
+    content = pickle.dumps(model.save(tmp_path) and model)
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(5)
+    expected = torch.rand(1).item(), np.random.rand(), random.random()
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(5)
+    pickle.loads(content)
+    Embedder.load(tmp_path)
+    isthmus.load(tmp_path)
+    assert (torch.rand(1).item(), np.random.rand(), random.random()) == expected
+
+
+def test_preprocessing_of_another_model_is_not_taken_for_its_own(tmp_path):
+    """A crash between two files, or a changed digit: every file is whole, but they do not belong together."""
+    for name, x in (("a", WINE.train.x), ("b", 2 * WINE.train.x)):
+        small(epochs=1).fit(x).save(tmp_path / name)
+    (tmp_path / "a" / "preprocessing.json").write_bytes((tmp_path / "b" / "preprocessing.json").read_bytes())
+    with pytest.raises(ValueError, match="preprocessing.json is damaged, or of another model"):
+        Embedder.load(tmp_path / "a")
+    header = json.loads((tmp_path / "a" / "recipe.json").read_text())
+    del header["estimator"]["preprocessing"]  # as an earlier version wrote it
+    (tmp_path / "a" / "recipe.json").write_text(json.dumps(header))
+    assert Embedder.load(tmp_path / "a").preparation_ == Embedder.load(tmp_path / "b").preparation_
+
+
+def test_what_cannot_be_saved_is_known_before_the_training(tmp_path):
+    with pytest.raises(TypeError, match="use a Recipe"):
+        small(likelihood=lambda features: gaussian(features), folder=tmp_path).fit(WINE.train.x)
+    assert not any(tmp_path.iterdir())
+
+
 def test_search_over_the_arguments_of_a_recipe():
-    grid = {"recipe__beta": [0.5, 4.0], "dim": [1, 2]}
+    grid = {"recipe__beta": [0.5, 4.0], "dim": np.arange(1, 3)}
     for recipe in (Recipe("beta_vae"), "beta_vae"):
         search = GridSearchCV(small(recipe), grid, cv=2).fit(WINE.train.x)
         assert set(search.best_params_) == set(grid)
@@ -181,15 +218,18 @@ def test_images_go_in_and_out_in_their_own_shape(shape):
     assert model.reconstruct(x).shape == x.shape
     assert model.sample(3, random_state=0).shape == (3, *shape)
     assert model.inverse_transform(model.transform(x)).shape == x.shape
-    flat = model.transform(x.reshape(40, -1))
-    np.testing.assert_array_equal(flat, model.transform(x))
+    flat = x.reshape(40, -1)
+    same = [flat, scipy.sparse.csr_matrix(flat), pd.DataFrame(flat), torch.tensor(x)]
+    for rows in same if len(shape) == 3 and shape[0] > 1 else [*same, x.reshape(40, 1, 8, 8)]:
+        np.testing.assert_array_equal(model.transform(rows), model.transform(x))
+    for rows in (x[:, :-1], x.swapaxes(1, -1)[..., :-1], x.reshape(20, 2, -1)):
+        with pytest.raises(DataError, match="the model was fitted to rows of shape"):
+            model.transform(rows)
     x[0].flat[0] = np.nan
     assert np.isfinite(model.impute(x)).all()
 
 
 def test_a_likelihood_in_the_recipe_is_seen_by_the_preparation():
-    from isthmus.likelihoods import bernoulli
-
     x = (DIGITS.train.x[:200] > 8).astype(float)
     model = small(Recipe("vae", likelihood=bernoulli)).fit(x)
     assert not model.preparation_.continuous
@@ -236,12 +276,91 @@ def test_a_conditional_model_generates_what_it_is_asked_for():
         model.sample(1, [11])
 
 
+def test_tables_of_every_kind_are_the_same_table():
+    x = WINE.train.x.astype(float).copy()
+    x[:9, 0] = np.nan
+    expected = small(epochs=1).fit(x).transform(x)
+    names = [f"c{i}" for i in range(13)]
+    frame = pd.DataFrame(x, columns=names)
+    tables = {
+        "tensor": torch.tensor(x, requires_grad=True),
+        "mask": np.ma.masked_array(np.where(np.isnan(x), 1e9, x), np.isnan(x)),
+        "big-endian": x.astype(">f8"),
+        "frame": frame,
+        "objects": frame.assign(c0=[None] * 9 + x[9:, 0].tolist()).astype({"c0": object}),
+        "categories": frame.assign(c0=pd.Categorical(x[:, 0])),
+        "extension": frame.convert_dtypes(),
+    }
+    for name, table in tables.items():
+        np.testing.assert_array_equal(small(epochs=1).fit(table).transform(table), expected, name)
+
+
+@pytest.mark.parametrize("use", ["transform", "reconstruct", "impute", "score_samples", "score", "save"])
+def test_nothing_works_before_fit(use, tmp_path):
+    with pytest.raises(NotFittedError):
+        getattr(small(), use)(tmp_path if use == "save" else WINE.test.x)
+
+
+LABELS = {
+    "missing": ([1, 2, np.nan], "label of row 2 is nan"),
+    "none": (["a", None, "b"], "label of row 1 is None"),
+    "mixed": (np.array(["a", 1, 2], object), "all numbers or all words"),
+    "dates": (np.array(["2024", "2025", "2026"], "M8[D]"), "numbers or words"),
+    "several": (np.eye(3), r"\(n,\)"),
+    "few": ([1, 2], "labels has 2"),
+}
+
+
+@pytest.mark.parametrize("case", LABELS)
+def test_bad_labels_are_refused_in_words(case):
+    y, words = LABELS[case]
+    with pytest.raises(DataError, match=words):
+        small("conditional_vae").fit(WINE.train.x[:3], y)
+
+
+def test_labels_may_be_words_and_a_column(tmp_path):
+    x, y = WINE.train.x, np.array(["oak", "elm", "äsp"])[WINE.train.y]
+    model = small("conditional_vae", epochs=1).fit(x, y)
+    column = small("conditional_vae", epochs=1).fit(x, pd.DataFrame({"tree": y}))
+    again = Embedder.load(model.save(tmp_path))
+    for other in (column, again):
+        np.testing.assert_array_equal(other.transform(x, y), model.transform(x, y[:, None]))
+    with pytest.raises(DataError, match="rows and 1 labels"):
+        model.inverse_transform(model.transform(x, y), "oak")
+
+
+@pytest.mark.parametrize("wrong", [-2, -1, 0.5, 3])
+@pytest.mark.parametrize("use", ["transform", "reconstruct", "impute", "score_samples"])
+def test_what_a_likelihood_cannot_explain_is_refused_after_training_too(use, wrong):
+    """A count of −2 used to be taken for a missing value, and of −1 gave codes that were no numbers."""
+    x = np.random.default_rng(0).integers(0, 2, (30, 4)).astype(float)
+    likelihoods = ["bernoulli", Recipe(categorical, classes=3), *([] if wrong == 3 else ["poisson"])]
+    for likelihood in likelihoods:
+        model = small(likelihood=likelihood, epochs=1).fit(x)
+        bad = x.copy()
+        bad[2, 1] = wrong
+        with pytest.raises(DataError, match=f"row 2, column 1 holds {wrong}"):
+            getattr(model, use)(bad)
+
+
+def test_a_mixed_table(tmp_path):
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(size=(40, 2)), rng.integers(0, 2, 40), rng.integers(0, 3, 40)])
+    blocks = ((2, gaussian), (1, bernoulli), (1, Recipe(categorical, classes=3)))
+    model = small(likelihood=Recipe(joint, blocks=blocks), epochs=1).fit(x)
+    again = Embedder.load(model.save(tmp_path))
+    np.testing.assert_array_equal(again.score_samples(x), model.score_samples(x))
+    x[0, 3] = 3
+    with pytest.raises(DataError, match="row 0, column 3 holds 3"):
+        model.transform(x)
+
+
 BAD = {
     "infinite": (lambda: np.array([[1.0, np.inf], [0, 1]]), "infinity"),
     "empty": (lambda: np.empty((0, 3)), "0 sample"),
     "no columns": (lambda: np.empty((3, 0)), "0 feature"),
     "flat": (lambda: np.arange(5.0), "2D array|1D array"),
-    "words": (lambda: pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "column 'b'.*row 0 is 'x'"),
+    "words": (lambda: pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "column 'b'.*'x' in row 0"),
 }
 
 
@@ -250,6 +369,20 @@ def test_bad_data_are_refused_in_words(case):
     make, words = BAD[case]
     with pytest.raises(ValueError, match=words):
         small().fit(make())
+
+
+def test_a_row_too_far_for_float32_is_named():
+    x = WINE.test.x.astype(float)
+    x[3, 2] = 1e300
+    with pytest.raises(DataError, match="row 3, column 2"):
+        small(epochs=1).fit(WINE.train.x).transform(x)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "stacked"])
+def test_every_method_takes_pictures(name):
+    x, y = DIGITS.train.x[:40].reshape(40, 8, 8), np.arange(40) % 10
+    model = Embedder(name, epochs=1, random_state=0).fit(x, y)
+    assert model.reconstruct(x, y).shape == x.shape and np.isfinite(model.score_samples(x, y)).all()
 
 
 ODD = {
@@ -300,7 +433,28 @@ def test_wrong_arguments_are_refused_in_words():
         small(likelihood="gausian").fit(x)
     with pytest.raises(ValueError, match="labels"):
         small("conditional_vae").fit(x)
-    with pytest.raises(ValueError, match="epochs"):
-        small(epochs="many").fit(x)
     with pytest.raises(ValueError, match="scaling"):
         small(scaling="column").fit(x)
+    with pytest.raises(DataError, match="classes.*Recipe"):
+        small(likelihood="categorical").fit(x)
+    with pytest.raises(DataError, match="function of features"):
+        small(likelihood=gaussian(13)).fit(x)
+
+
+@pytest.mark.parametrize("option", ["dim", "epochs", "batch_size", "n"])
+@pytest.mark.parametrize("value", [-1, 0, 2.5, "3", float("nan"), True])
+def test_what_is_counted_is_a_whole_number(option, value):
+    if (option, value) == ("epochs", 0):
+        return
+    with pytest.raises(ValueError, match=f"{option} is a whole number.*not {value!r}"):
+        if option == "n":
+            small(epochs=0).fit(WINE.train.x).sample(value)
+        small(**{option: value}).fit(WINE.train.x)
+
+
+def test_a_recipe_may_be_a_function():
+    model = small(vae, epochs=1).fit(WINE.train.x)
+    np.testing.assert_array_equal(
+        model.transform(WINE.test.x), small(epochs=1).fit(WINE.train.x).transform(WINE.test.x)
+    )
+    assert small(vae).set_params(recipe__hidden=(4,)).recipe == Recipe("vae", hidden=(4,))

@@ -17,6 +17,7 @@ from ..likelihoods.likelihood import REAL, Features
 from ..recipes import nearest
 from .errors import DataError
 from .rows import Rows, observed
+from .sources import check_matrix
 
 SCALINGS = ("auto", "columns", "whole", "none")
 Family = Callable[[Features], Likelihood]
@@ -48,10 +49,11 @@ class Preparation:
         """Raw rows (n, ...) as a model reads them; a missing value (NaN) is masked, 0 stands in its place.
 
         Raises:
-            DataError: for rows of another shape than those of training.
+            DataError: for rows of another shape than those of training, or too far from them for float32.
         """
         x = self.shaped(x).astype(np.float64)
         scaled = ((np.log1p(x) if self.log else x) - self._column(self.shift)) / self._column(self.scale)
+        check_matrix(scaled)
         input, present = observed(torch.from_numpy(scaled).float())
         if present is not None:
             context = {**context, "observed": present}
@@ -77,7 +79,8 @@ class Preparation:
         """Rows with the axes of training: grey images get a channel, flat rows of pixels their picture."""
         if x.shape[1:] == self.shape:
             return x
-        if len(self.shape) == 3 and math.prod(x.shape[1:]) == math.prod(self.shape):
+        flat = (math.prod(self.shape),)
+        if len(self.shape) == 3 and x.shape[1:] in (flat, self.shape[1:]) and x[:1].size == flat[0]:
             return x.reshape(-1, *self.shape)
         raise DataError(
             f"these rows have shape {x.shape[1:]}; the model was fitted to rows of shape {self.shape}"
@@ -115,7 +118,7 @@ def prepare(
     """
     if scaling not in SCALINGS:
         raise DataError(
-            f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}{nearest(scaling, SCALINGS)}"
+            f"scaling is one of {', '.join(SCALINGS)}, not {scaling!r}{nearest(str(scaling), SCALINGS)}"
         )
     grey = x.ndim == 3
     x = x[:, None] if grey else x
@@ -127,14 +130,14 @@ def prepare(
         notes.append(why)
     else:
         family = _named(likelihood) if isinstance(likelihood, str) else likelihood
-    explain = (family or likelihoods.gaussian)(shape[0] if len(shape) == 1 else shape)
+    explain = _made(family or likelihoods.gaussian, shape[0] if len(shape) == 1 else shape)
     continuous = explain.support is REAL
+    log = False
     if not continuous:
-        target, mask = observed(torch.from_numpy(x).float())
-        if complaint := explain.refuse(target, mask):
-            raise DataError(complaint)
-    ends = explain.support.contains(torch.tensor([-1.0, 1e6])).tolist()
-    log = not continuous and ends == [False, True]  # counts, without an upper end
+        refuse(explain, x)
+        ends = torch.tensor([-1.0, 1e6]).view(2, *[1] * len(shape)).expand(2, *shape)
+        below, above = explain.support.contains(ends).flatten(1)
+        log = bool(above.all()) and not below.any()  # counts, without an upper end
     if scaling == "auto":
         scaling = "columns" if log or len(shape) == 1 else "whole"
         scaling = scaling if continuous or log else "none"
@@ -148,6 +151,13 @@ def prepare(
     }
     notes.append(words[scaling] + (", after log(1 + x)" if log else ""))
     return Preparation(shape, shift, scale, continuous, log, grey, tuple(notes)), family
+
+
+def refuse(explain: Likelihood, x: np.ndarray) -> None:
+    """Raise `DataError` where a value of x (n, ...) is impossible under the likelihood, naming the first."""
+    target, present = observed(torch.from_numpy(x).float())
+    if complaint := explain.refuse(target, present):
+        raise DataError(complaint)
 
 
 def choose(values: np.ndarray, counts: bool) -> tuple[Family | None, str]:
@@ -172,6 +182,21 @@ def _named(name: str) -> Family:
         )
     family: Family = getattr(likelihoods, name)
     return family
+
+
+def _made(family: Family, features: Features) -> Likelihood:
+    try:
+        made = family(features)
+    except TypeError as error:
+        raise DataError(
+            f"this likelihood cannot be made: {error}; what it asks for goes with it, as in "
+            "Recipe(categorical, classes=3)"
+        ) from error
+    if not isinstance(made, Likelihood):
+        raise DataError(
+            f"a likelihood is a function of features, such as gaussian; this one gave a {type(made).__name__}"
+        )
+    return made
 
 
 def _missing(present: np.ndarray) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,11 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
-from ..data import DataError, Rows
-from ..data.preparation import Family, Preparation, prepare
+from ..data import DataError, Rows, read
+from ..data.preparation import Family, Preparation, prepare, refuse
 from ..model import Learner
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
@@ -98,7 +100,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def set_params(self, **params: Any) -> Embedder:
         """As in scikit-learn; a method given by name becomes a `Recipe` once one of its arguments is set."""
-        if isinstance(self.recipe, str) and any(key.startswith("recipe__") for key in params):
+        if not isinstance(self.recipe, Recipe) and any(key.startswith("recipe__") for key in params):
             self.recipe = Recipe(params.pop("recipe", self.recipe))
         return super().set_params(**params)
 
@@ -111,26 +113,30 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """
         x = self._validated(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        whole = np.issubdtype(getattr(X, "dtype", np.dtype(float)), np.integer)
         recipe = self._recipe()
         likelihood = (
             recipe.arguments.get("likelihood", "auto") if self.likelihood == "auto" else self.likelihood
         )
-        counts = bool(whole) and getattr(X, "dtype", None) != np.uint8
+        kind = getattr(values_of(X), "dtype", np.dtype(float))
+        counts = np.issubdtype(kind, np.integer) and kind != np.uint8
         self.preparation_, family = prepare(x, likelihood, self.scaling, counts=counts)
-        epochs = self._epochs(len(x))
-        steps = epochs * -(-len(x) // self.batch_size)
+        batch_size = counted("batch_size", self.batch_size, 1)
+        epochs = self._epochs(-(-len(x) // batch_size))
+        steps = epochs * -(-len(x) // batch_size)
         facts: dict[str, Any] = {"features": self.preparation_.features, "rows": len(x)}
         facts["steps"] = max(1, steps // 2)  # of a schedule within the method: the second half is steady
         context = {}
         if "classes" in parameters(recipe.function):
-            context["labels"] = self._learn_labels(y)
+            self.classes_, labels = self._learned_labels(y)
+            context["labels"] = torch.from_numpy(labels)
             facts["classes"] = len(self.classes_)
         if family is not None:
             if "likelihood" not in parameters(recipe.function):
                 raise ValueError(f"{recipe.name} takes no likelihood, and these data need {family}")
             recipe = Recipe(recipe.function, **{**recipe.arguments, "likelihood": family})
         self.recipe_ = recipe.given(**facts)
+        if self.folder is not None:
+            self.recipe_.describe()  # raises where it cannot be written down: now, not after the training
         device = "cuda" if self.device == "auto" and torch.cuda.is_available() else self.device
         with seeded(seed):
             self.model_: Learner = self.recipe_()
@@ -141,7 +147,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             self.model_,
             rows,
             epochs=epochs,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             optimizer=adam(self.lr, weight_decay=self.weight_decay),
             schedule=cosine(steps),
             clip=self.clip,
@@ -164,7 +170,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def transform(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
         """(n, ...) -> codes (n, dim), float32: the code, or its posterior's mean."""
-        return codes(self.model_, self._rows(X, y)).numpy()
+        rows = self._rows(X, y)
+        return codes(self.model_, rows).numpy()
 
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> np.ndarray:
         """`fit`, then `transform` of the same rows."""
@@ -177,7 +184,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if z.ndim != 2 or z.shape[1] != self._n_features_out:
             raise ValueError(f"codes are (n, {self._n_features_out}); these have shape {tuple(z.shape)}")
         return np.concatenate(
-            [self.preparation_.restore(o.mean) for o in decoded(self.model_, z, self._labels(y))]
+            [self.preparation_.restore(o.mean) for o in decoded(self.model_, z, self._labels(y, len(z)))]
         )
 
     def reconstruct(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
@@ -191,8 +198,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         What was filled is read again and filled anew, `rounds` times: Rezende et al. 2014, appendix F, with
         means for draws.
         """
+        rows = self._rows(X, y)
         x = self._validated(X)
-        rows = self.preparation_.rows(x, **self._labels(y))
         filled = np.array(self.preparation_.shaped(x), np.float64)
         missing = np.isnan(filled)
         for _ in range(max(1, rounds) if missing.any() else 0):
@@ -200,7 +207,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 [self.preparation_.restore(o.mean) for _, _, o in passes(self.model_, rows)]
             )
             filled[missing] = guess.reshape(filled.shape)[missing]
-            rows = self.preparation_.rows(filled, **self._labels(y))
+            rows = self.preparation_.rows(filled, **self._labels(y, len(x)))
         return filled.reshape(x.shape)
 
     def sample(
@@ -208,11 +215,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     ) -> np.ndarray:
         """(n, ...) new rows in the data's own units: draws, or without `noise` their expectation."""
         check_is_fitted(self)
-        if n < 1:
-            raise ValueError(f"at least one row must be asked for, not {n}")
-        labels = self._labels(y)
-        if labels and len(labels["labels"]) != n:
-            raise ValueError(f"{n} rows were asked for with {len(labels['labels'])} labels")
+        n = counted("n", n, 1)
+        labels = self._labels(y, n)
         with torch.no_grad(), seeded(int(check_random_state(random_state).randint(2**31 - 1))):
             z = self.model_.autoencoder.latent.sample(n)
             outputs = decoded(self.model_, z, labels)
@@ -250,27 +254,33 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def save(self, folder: str | Path) -> Path:
         """Write recipe, weights and preprocessing into a run folder: JSON and safetensors, no pickle."""
         check_is_fitted(self)
-        folder = save(folder, self.model_, self.recipe_, estimator=self._header())
-        text = json.dumps(self.preparation_.to_json(), ensure_ascii=False)
-        write_atomically(folder / "preprocessing.json", text.encode())
+        text = json.dumps(self.preparation_.to_json(), ensure_ascii=False).encode()
+        header = {**self._header(), "preprocessing": hashlib.sha256(text).hexdigest()}
+        folder = save(folder, self.model_, self.recipe_, estimator=header)
+        write_atomically(folder / "preprocessing.json", text)
         return folder
 
     @classmethod
     def load(cls, folder: str | Path, trusted: tuple[str, ...] = ()) -> Embedder:
         """The fitted estimator of a run folder, on the CPU; see `isthmus.load` for `trusted`."""
         header = read_header(folder)
-        if "estimator" not in header:
+        if not isinstance(header.get("estimator"), dict):
             raise ValueError(f"{folder} holds a bare model: isthmus.load reads it")
         path = Path(folder) / "preprocessing.json"
+        state = {"n_features_in": None, "feature_names": None, "classes": None} | header["estimator"]
         try:
-            preparation = Preparation.from_json(json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+            text = path.read_bytes()
+            preparation = Preparation.from_json(json.loads(text))
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise ValueError(f"{path} is missing or damaged: {error}") from error
+        if state.get("preprocessing", "") not in ("", hashlib.sha256(text).hexdigest()):
+            raise ValueError(
+                f"{path} is damaged, or of another model: its checksum is not the one in recipe.json"
+            )
         model = load(folder, trusted)
         recipe = Recipe.read(header["model"], trusted)
         self = cls(recipe)
         self.preparation_, self.recipe_, self.model_ = preparation, recipe, model
-        state = {"n_features_in": None, "feature_names": None, "classes": None} | header["estimator"]
         self.n_features_in_ = state["n_features_in"]
         self._n_features_out = self.model_.autoencoder.latent.dim
         if state["feature_names"] is not None:
@@ -306,73 +316,100 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "model_" in state:
-            self.model_ = self.recipe_().eval()
+            with seeded(0):  # what is drawn is overwritten, and the process's own random numbers stay
+                self.model_ = self.recipe_().eval()
             weights = {name: torch.as_tensor(np.array(v)) for name, v in state["model_"].items()}
             self.model_.load_state_dict(weights)
 
     def _validated(self, X: ArrayLike, reset: bool = False) -> np.ndarray:
-        """Rows as float, NaN where missing; complaints that name the column."""
+        """Rows as float, NaN where missing; pictures in their shape."""
+        values, named = values_of(X), hasattr(X, "columns")
         if not reset:
             check_is_fitted(self)
-            shape = getattr(X, "shape", ())
-            if len(self.preparation_.shape) == 3 and len(shape) == 2:
-                X = self.preparation_.shaped(np.asarray(X))  # flat rows of pixels
-                X = X[:, 0] if self.preparation_.grey else X
-        self._refuse_words(X)
-        x = validate_data(
-            self,
-            X,
-            reset=reset,
+            if len(self.preparation_.shape) == 3:
+                values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+                values, named = self.preparation_.shaped(values), False
+                values = values[:, 0] if self.preparation_.grey else values
+        x = check_array(
+            values,
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
             ensure_all_finite="allow-nan",
             allow_nd=True,
+            estimator=self,
+            input_name="X",
         )
-        x = x.toarray() if hasattr(x, "toarray") else x
-        return x
-
-    @staticmethod
-    def _refuse_words(X: Any) -> None:
-        for name in getattr(X, "columns", ()):
-            column = X[name]
-            if getattr(column.dtype, "kind", "f") not in "biuf":
-                values = list(column)
-                at = next((i for i, v in enumerate(values) if isinstance(v, str)), 0)
-                raise DataError(
-                    f"column {name!r} does not hold numbers: row {at} is {values[at]!r}. "
-                    "Leave the column out, or encode it"
-                )
+        validate_data(self, X if named else x, reset=reset, skip_check_array=True)
+        return x.toarray() if hasattr(x, "toarray") else x
 
     def _recipe(self) -> Recipe:
-        recipe = Recipe(self.recipe) if isinstance(self.recipe, str) else self.recipe
+        recipe = self.recipe if isinstance(self.recipe, Recipe) else Recipe(self.recipe)
         if self.dim is None:
             return recipe
-        return Recipe(recipe.function, **{**recipe.arguments, "dim": self.dim})
+        return Recipe(recipe.function, **{**recipe.arguments, "dim": counted("dim", self.dim, 1)})
 
-    def _epochs(self, n: int) -> int:
-        if self.epochs == "auto":
-            return max(10, STEPS // -(-n // self.batch_size))
-        if isinstance(self.epochs, str) or self.epochs < 0:
-            raise ValueError(f'epochs is a number or "auto", not {self.epochs!r}')
-        return self.epochs
+    def _epochs(self, batches: int) -> int:
+        return max(10, STEPS // batches) if self.epochs == "auto" else counted("epochs", self.epochs, 0)
 
-    def _learn_labels(self, y: ArrayLike | None) -> Tensor:
+    def _learned_labels(self, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
+        """The classes, and each row's place among them."""
         if y is None:
             raise ValueError(f"{self._recipe().name} is conditional: fit it with labels, fit(X, y)")
-        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
-        return torch.from_numpy(labels)
+        try:
+            return np.unique(labels_of(y), return_inverse=True)
+        except TypeError as error:
+            raise DataError(f"labels are all numbers or all words: {error}") from error
 
-    def _labels(self, y: ArrayLike | None) -> dict[str, Tensor]:
-        """The context that a conditional model needs, and nothing for others."""
+    def _labels(self, y: ArrayLike | None, n: int) -> dict[str, Tensor]:
+        """The context that a conditional model needs for n rows, and nothing for others."""
         if not hasattr(self, "classes_"):
             return {}
         if y is None:
             raise ValueError("this model is conditional: give the labels too")
-        labels = np.atleast_1d(np.asarray(y))
-        unknown = np.setdiff1d(labels, self.classes_)
-        if len(unknown):
-            raise ValueError(f"the label {unknown[0]!r} was not seen in training; known are {self.classes_}")
+        labels, known = labels_of(y), set(self.classes_.tolist())
+        if len(labels) != n:
+            raise DataError(f"every row needs a label: there are {n} rows and {len(labels)} labels")
+        if unknown := [label for label in labels.tolist() if label not in known]:
+            raise ValueError(
+                f"the label {unknown[0]!r} was not seen in training; known are {self.classes_.tolist()}"
+            )
         return {"labels": torch.from_numpy(np.searchsorted(self.classes_, labels))}
 
     def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows:
-        return self.preparation_.rows(self._validated(X), **self._labels(y))
+        x = self._validated(X)
+        if not self.preparation_.continuous:
+            refuse(self.model_.autoencoder.likelihood, self.preparation_.shaped(x))  # type: ignore[arg-type]
+        return self.preparation_.rows(x, **self._labels(y, len(x)))
+
+
+def values_of(X: Any) -> Any:
+    """Tensors, frames and masked arrays as arrays, with NaN in their gaps; anything else as it is.
+
+    Raises:
+        DataError: where a column holds no numbers, naming it.
+    """
+    return read(X).values if isinstance(X, Tensor | np.ma.MaskedArray) or hasattr(X, "columns") else X
+
+
+def labels_of(y: ArrayLike) -> np.ndarray:
+    """One label for each row, (n,); a single column will do.
+
+    Raises:
+        DataError: where there are several to a row, or one that is neither number nor word.
+    """
+    labels = np.atleast_1d(np.asarray(y))
+    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim > 1:
+        raise DataError(f"labels are one for each row, (n,); these have shape {labels.shape}")
+    for row, label in enumerate(labels.tolist() if labels.dtype.kind in "biufUO" else labels):
+        if not isinstance(label, str | int | float) or label != label:
+            raise DataError(f"the label of row {row} is {label!r}: labels are numbers or words")
+    return labels
+
+
+def counted(name: str, value: Any, least: int) -> int:
+    """An option that counts something, whatever kind of integer it came as."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        also = ' or "auto"' if name == "epochs" else ""
+        raise ValueError(f"{name} is a whole number, {least} or more{also}, not {value!r}")
+    return int(value)

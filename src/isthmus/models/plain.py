@@ -142,10 +142,10 @@ def sparse_l1(
 
     Reference: Ng, Sparse Autoencoder, CS294A lecture notes, 2011; Olshausen & Field, Nature 381, 1996.
     """
-    dim = dim or 4 * features
+    dim = 4 * size(features) if dim is None else dim
     explain = likelihood(features)
     encoder, decoder = mlps(features, (), dim, dim, explain.width)
-    parametrize.register_parametrization(decoder[-1], "weight", UnitColumns())  # type: ignore[index]
+    parametrize.register_parametrization(decoder[0], "weight", UnitColumns())  # type: ignore[index]
     return Autoencoder(encoder, Deterministic(dim, nn.ReLU), decoder, explain, reconstruction + weight * l1)
 
 
@@ -162,7 +162,7 @@ def sparse_kl(
 
     Reference: Ng, Sparse Autoencoder, CS294A lecture notes, 2011 (β = 3, ρ = 0.05).
     """
-    dim = dim or 4 * features
+    dim = 4 * size(features) if dim is None else dim
     explain = likelihood(features)
     encoder, decoder = mlps(features, (), dim, dim, explain.width)
     objective = reconstruction + weight * kl_to_rate(rate)
@@ -185,7 +185,7 @@ def contractive(
 
     Reference: Rifai et al., Contractive Auto-Encoders, ICML 2011.
     """
-    dim = dim or size(features)
+    dim = size(features) if dim is None else dim
     explain = likelihood(features)
     encoder, decoder = mlps(features, (), dim, dim, explain.width, tied=True)
     objective = reconstruction + weight * contraction(exact)
