@@ -113,7 +113,7 @@ def test_a_run_folder_is_complete(fitted):
 
 
 def test_fit_says_what_it_took_the_data_for_and_who_wins(isthmus, sales, tmp_path):
-    result = isthmus("fit", "linear", sales, "--dim", 2, "--epochs", 1, "--out", tmp_path / "a")
+    result = isthmus("fit", "tied", sales, "--dim", 2, "--epochs", 1, "--out", tmp_path / "a")
     assert result.status == 0
     assert "sales: 60 rows of 5 columns; 12 of them are held out for judging" in result.err
     assert "real numbers" in result.err and "mean 0 and standard deviation 1" in result.err
@@ -178,6 +178,23 @@ def test_conditional_methods_take_labels(isthmus, refused, sales, tmp_path):
     refused(1, "was not seen in training", "sample", tmp_path / "a", "--rows", 4, "--labels", 7)
 
 
+@pytest.mark.parametrize("start", ["species\n", "\ufeff", ""], ids=["a header", "a mark", "plain"])
+def test_labels_are_words_too(isthmus, sales, tmp_path, start):
+    (tmp_path / "y.csv").write_text(start + "oak\näsp\n" * 30, encoding="utf-8")
+    command = ("fit", "conditional_vae", sales, "--epochs", 1, "--out", tmp_path / "a")
+    assert isthmus(*command, "--labels", tmp_path / "y.csv").status == 0
+    assert Embedder.load(tmp_path / "a").classes_.tolist() == ["oak", "äsp"]
+    assert isthmus("sample", tmp_path / "a", "--rows", 2, "--labels", "äsp").status == 0
+
+
+@pytest.mark.parametrize("label", ["--5", "²"])
+def test_a_label_that_looks_like_a_number_is_a_word(isthmus, refused, sales, tmp_path, label):
+    np.save(tmp_path / "y.npy", np.arange(60) % 3)
+    command = ("fit", "conditional_vae", sales, "--epochs", 1, "--out", tmp_path / "a")
+    assert isthmus(*command, "--labels", tmp_path / "y.npy").status == 0
+    refused(1, f"the label '{label}' was not seen in training", "sample", tmp_path / "a", f"--labels={label}")
+
+
 def test_early_stopping_watches_a_term(isthmus, refused, sales, tmp_path):
     watch = ("--held-out", 0.2, "--monitor")
     assert isthmus("fit", "vae", sales, "--out", tmp_path / "a", "--epochs", 2, *watch, "kl").status == 0
@@ -211,7 +228,7 @@ def test_an_interrupted_fit_goes_on(isthmus, refused, sales, tmp_path, fitted, m
         os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "show", press)
+        patch.setattr(Progress, "close_epoch", press)
         refused(130, "the same command goes on", *command, "--epochs", 3)
     refused(2, "is not finished", "embed", folder, sales)
     refused(2, "interrupted run with epochs 3, not 4", *command, "--epochs", 4)
@@ -296,7 +313,7 @@ def test_columns_are_found_by_name(isthmus, refused, fitted, sales, tmp_path):
     renamed = write_csv(tmp_path / "renamed.csv", table(), ["length", "width", "heigth", "weight", "price"])
     refused(
         1,
-        "needs a column 'height', which renamed does not have; did you mean \"heigth\"?",
+        "needs a column 'height', which renamed does not have (did you mean \"heigth\"?)",
         "embed",
         fitted,
         renamed,

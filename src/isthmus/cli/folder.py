@@ -35,7 +35,7 @@ def begin(folder: Path, asked: dict[str, Any], force: bool) -> bool:
 def _same(folder: Path, note: Path, asked: dict[str, Any]) -> None:
     again = "--force begins anew, or choose another --out"
     try:
-        before = json.loads(note.read_text())
+        before = json.loads(note.read_text("utf-8"))
         other = [name for name in asked if before[name] != asked[name]]
     except (ValueError, KeyError, TypeError) as error:
         raise Misuse(f"{note} is damaged, so nothing says what the interrupted run was; {again}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from .. import data
 from ..data.entries import CATALOGUE
 from ..estimators import Embedder
 from .misuse import Misuse, hint
+
+WHOLE = re.compile(r"-?[0-9]+")
 
 
 class Part(NamedTuple):
@@ -121,9 +124,9 @@ def read_labels(text: str, rows: int) -> np.ndarray:
     if not path.exists():
         if path.suffix in (".npy", ".csv", ".tsv", ".txt", ".npz"):
             raise Misuse(f"there is no file {path}")
-        return np.full(rows, int(text) if text.lstrip("-").isdigit() else text)
+        return np.full(rows, int(text) if WHOLE.fullmatch(text) else text)
     try:
-        values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _column(path)
+        values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _column(path, rows)
     except (ValueError, EOFError) as error:
         raise data.DataError(f"{path} does not hold labels: {error}") from error
     if values.size != rows or values.ndim > 2:
@@ -131,15 +134,11 @@ def read_labels(text: str, rows: int) -> np.ndarray:
     return values.reshape(-1)
 
 
-def _column(path: Path) -> np.ndarray:
-    """Lines of text as whole numbers where all are, else as words; a header is one line more than that."""
-    lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    body = lines[1:] if _whole(lines[1:]) and not _whole(lines[:1]) else lines
-    return np.array([int(line) for line in body] if _whole(body) else body)
-
-
-def _whole(lines: list[str]) -> bool:
-    return bool(lines) and all(line.lstrip("-").isdigit() for line in lines)
+def _column(path: Path, rows: int) -> np.ndarray:
+    """Lines of text as whole numbers where all are, else as words; a header is one line more than rows."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    body = lines[1:] if len(lines) == rows + 1 else lines
+    return np.array([int(line) for line in body] if all(map(WHOLE.fullmatch, body)) else body)
 
 
 def aligned(
@@ -152,17 +151,19 @@ def aligned(
     """
     x, remark = part.x, ""
     if wanted is not None and given.columns is not None:
+        place = {name: index for index, name in enumerate(given.columns)}
         for name in wanted:
-            if name not in given.columns:
+            if name not in place:
                 near = hint(name, [each for each in given.columns if each not in wanted])
                 raise data.DataError(f"{run} needs a column {name!r}, which {given.name} does not have{near}")
+        asked = set(wanted)
         for name in given.columns:
-            if name not in wanted:
+            if name not in asked:
                 raise data.DataError(
                     f"{run} was fitted without a column {name!r}; leave it out of {given.name}"
                 )
         if wanted != given.columns:
-            x = x[:, [given.columns.index(name) for name in wanted]]
+            x = x[:, [place[name] for name in wanted]]
             remark = f"the columns of {given.name} stand in another order than in training: taken by name"
     shape = embedder.preparation_.shape[1:] if embedder.preparation_.grey else embedder.preparation_.shape
     if x[0].size != np.prod(shape):

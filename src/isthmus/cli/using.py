@@ -106,7 +106,7 @@ def planned(folder: Path) -> tuple[Plan, str]:
     """
     path = folder / "metrics.json"
     try:
-        metrics = json.loads(path.read_text())
+        metrics = json.loads(path.read_text("utf-8"))
         return Plan(**metrics["plan"]), metrics["data"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is missing or damaged, and it says what the run was fitted to") from error

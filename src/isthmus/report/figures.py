@@ -180,7 +180,7 @@ def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figur
 
 def read_history(path: Path) -> list[dict[str, Any]]:
     """The records of a `history.jsonl`."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def _figure(width: float, height: float) -> Figure:
