@@ -214,10 +214,12 @@ def test_tensorboard_by_flag(isthmus, sales, tmp_path):
 def test_a_finished_run_is_kept_unless_forced(isthmus, refused, sales, copy):
     command = ("fit", "vae", sales, "--out", copy, "--dim", 2, "--epochs", 2)
     refused(2, "--force", *command)
-    (copy / "mine.txt").write_text("kept")
+    mine = [copy / "mine.txt", copy / "figures" / "mine.png"]
+    for path in mine:
+        path.write_text("kept")
     assert isthmus(*command, "--force").status == 0
     assert len((copy / "history.jsonl").read_text().splitlines()) == 2
-    assert (copy / "mine.txt").read_text() == "kept"
+    assert all(path.read_text() == "kept" for path in mine)
 
 
 def test_an_interrupted_fit_goes_on(isthmus, refused, sales, tmp_path, fitted, monkeypatch):
@@ -422,6 +424,9 @@ def test_unusual_data_work_or_the_reason_is_said(isthmus, tmp_path, name):
         ("dim", ["fit", "vq_vae", "digits", "--dim", "3"]),
         ('did you mean "gaussian"?', ["fit", "vae", "digits", "--likelihood", "gausian"]),
         ('did you mean "whole"?', ["fit", "vae", "digits", "--scaling", "hole"]),
+        ("--seed", ["fit", "vae", "digits", "--seed", "-1"]),
+        ("--seed", ["sample", "runs/a", "--seed", str(2**32)]),
+        ("--held-out is a share", ["fit", "vae", "digits", "--held-out", "1"]),
         ("labels of its own", ["fit", "vae", "digits", "--labels", "y.npy"]),
         ("there is no folder", ["embed", "runs/nowhere", "digits"]),
         (".csv or .npy", ["embed", "runs/nowhere", "digits", "--out", "z.xlsx"]),

@@ -55,11 +55,22 @@ def test_latent_maps_name_every_class():
     assert points.var(0)[0] == pytest.approx(np.linalg.eigvalsh(np.cov(z.T, bias=True))[-1])
 
 
-@pytest.mark.parametrize("labels", [None, np.linspace(0, 1, 40), np.array(["cat", "dog"] * 20)], ids=str)
-def test_latent_maps_of_any_labels(labels):
+LABELS = {
+    "none": None,
+    "numbers": np.linspace(0, 1, 40),
+    "words": np.array(["cat", "dog"] * 20),
+    "more words than a legend holds": np.array([f"word {i}" for i in range(40)]),
+    "mathematics": np.array([r"$\frac", "$5 to $10"] * 20),
+    "signs": np.array(["²", "ß"] * 20),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS.keys())
+def test_latent_maps_of_any_labels(labels, tmp_path):
     z = np.random.default_rng(0).normal(size=(40, 3))
     figure = figures.latent_maps({"a": z, "b": z, "c": z[:, :2]}, labels)
     assert sum(bool(axis.collections) for axis in figure.axes[:4]) == 3
+    assert figures.save(figure, tmp_path / "a.png").is_file()
 
 
 def test_figures_of_a_run(tmp_path):

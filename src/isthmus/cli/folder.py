@@ -11,6 +11,7 @@ from .misuse import Misuse
 from .output import to_json
 
 OURS = ("recipe.json", "weights.safetensors", "preprocessing.json", "history.jsonl", "metrics.json")
+FIGURES = ("learning_curve", "latent_map", "reconstructions", "samples")
 UNFINISHED = "unfinished.json"  # what was asked; it goes when the run is complete
 
 
@@ -49,7 +50,8 @@ def clear(folder: Path) -> None:
     """Remove what a run wrote, and nothing else."""
     for name in (*OURS, UNFINISHED):
         (folder / name).unlink(missing_ok=True)
-    for pattern in ("checkpoints/*.safetensors", "figures/*.png", "tensorboard/events.out.tfevents.*"):
+    pictures = [f"figures/{name}.png" for name in FIGURES]
+    for pattern in ("checkpoints/*.safetensors", *pictures, "tensorboard/events.out.tfevents.*"):
         for path in folder.glob(pattern):
             path.unlink()
 

@@ -72,5 +72,7 @@ class Plan(NamedTuple):
         ):
             if asked not in known:
                 raise Misuse(f"there is no {what} {asked!r}{hint(asked, known)} There are {', '.join(known)}")
+        if self.held_out == 1:
+            raise Misuse("--held-out is a share of the rows, below 1: the others are trained on")
         if self.monitor and not self.held_out:
             raise Misuse("--monitor watches rows held out: give their share too, --held-out 0.1")

@@ -9,6 +9,7 @@ import importlib.util
 import io
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,8 @@ def latent_maps(
     codes: Mapping[str, np.ndarray], labels: np.ndarray | None, what: str = "label", rows: str = "rows"
 ) -> Figure:
     """A panel for each model: its codes (n, dim) along their two leading principal components."""
+    if labels is not None and labels.dtype.kind not in "biuf" and _classes(labels) is None:
+        labels = None  # too many words for a legend, and words have no scale
     across = min(2, len(codes))
     down = math.ceil(len(codes) / across)
     figure = _figure(4.3 * across + (1.0 if labels is not None else 0), 3.9 * down + 0.4)
@@ -212,13 +215,14 @@ def _scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
     classes = _classes(labels)
     if classes is None:
         return axis.scatter(*points.T, s=10, c=labels, cmap="viridis", linewidths=0)
-    glyphs = all(str(label).isalnum() and len(str(label)) == 1 for label in classes)
+    glyphs = all(re.fullmatch("[0-9A-Za-z]", str(label)) for label in classes)
     for index, label in enumerate(classes):
         marker = f"${label}$" if glyphs else MARKERS[index // len(COLOURS) % len(MARKERS)]
         x, y = points[labels == label].T
         size, colour = (34 if glyphs else 14), COLOURS[index % len(COLOURS)]
         axis.scatter(x, y, s=size, color=colour, marker=marker, linewidths=0)
-        axis.scatter([], [], color=colour, marker="s" if glyphs else marker, label=str(label))
+        name = str(label).replace("$", r"\$")  # between two of them matplotlib would read mathematics
+        axis.scatter([], [], color=colour, marker="s" if glyphs else marker, label=name)
     return None
 
 
