@@ -173,6 +173,20 @@ def test_preprocessing_of_another_model_is_not_taken_for_its_own(tmp_path):
     assert Embedder.load(tmp_path / "a").preparation_ == Embedder.load(tmp_path / "b").preparation_
 
 
+@pytest.mark.parametrize("recipe", ["vae", "conditional_vae", "capacity_vae"])
+def test_a_model_that_was_loaded_can_be_fitted_to_other_data(tmp_path, recipe):
+    binary, labels = (DIGITS.train.x[:100] > 8).astype(float), np.arange(100) % 10
+    loaded = Embedder.load(small(recipe, epochs=1).fit(binary, labels).save(tmp_path))
+    again = clone(loaded).set_params(epochs=1, random_state=0).fit(WINE.train.x, WINE.train.y)
+    fresh = small(recipe, epochs=1).fit(WINE.train.x, WINE.train.y)
+    assert again.recipe_ == fresh.recipe_
+    np.testing.assert_array_equal(
+        again.transform(WINE.test.x, WINE.test.y), fresh.transform(WINE.test.x, WINE.test.y)
+    )
+    kept = Embedder.load(small(likelihood=bernoulli, epochs=1).fit(binary).save(tmp_path / "kept"))
+    assert kept.recipe == Recipe("vae", dim=2, likelihood=bernoulli)
+
+
 def test_what_cannot_be_saved_is_known_before_the_training(tmp_path):
     with pytest.raises(TypeError, match="use a Recipe"):
         small(likelihood=lambda features: gaussian(features), folder=tmp_path).fit(WINE.train.x)

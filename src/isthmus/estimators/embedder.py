@@ -267,19 +267,21 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if not isinstance(header.get("estimator"), dict):
             raise ValueError(f"{folder} holds a bare model: isthmus.load reads it")
         path = Path(folder) / "preprocessing.json"
-        state = {"n_features_in": None, "feature_names": None, "classes": None} | header["estimator"]
+        fields = ("n_features_in", "feature_names", "classes", "from_data", "preprocessing")
+        state = dict.fromkeys(fields) | header["estimator"]
         try:
             text = path.read_bytes()
             preparation = Preparation.from_json(json.loads(text))
         except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise ValueError(f"{path} is missing or damaged: {error}") from error
-        if state.get("preprocessing", "") not in ("", hashlib.sha256(text).hexdigest()):
+        if state["preprocessing"] not in (None, hashlib.sha256(text).hexdigest()):
             raise ValueError(
                 f"{path} is damaged, or of another model: its checksum is not the one in recipe.json"
             )
         model = load(folder, trusted)
         recipe = Recipe.read(header["model"], trusted)
-        self = cls(recipe)
+        learned = state["from_data"] or ()
+        self = cls(Recipe(recipe.function, **{k: v for k, v in recipe.arguments.items() if k not in learned}))
         self.preparation_, self.recipe_, self.model_ = preparation, recipe, model
         self.n_features_in_ = state["n_features_in"]
         self._n_features_out = self.model_.autoencoder.latent.dim
@@ -292,7 +294,9 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _header(self) -> dict[str, Any]:
         names = getattr(self, "feature_names_in_", None)
         classes = getattr(self, "classes_", None)
+        asked = set(self._recipe().arguments) | (set() if self.likelihood == "auto" else {"likelihood"})
         return {
+            "from_data": sorted(set(self.recipe_.arguments) - asked),  # other data will say otherwise
             "n_features_in": self.n_features_in_,
             "feature_names": None if names is None else names.tolist(),
             "classes": None if classes is None else classes.tolist(),
