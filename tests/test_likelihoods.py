@@ -541,3 +541,16 @@ def test_differences_of_lgamma_keep_their_digits_in_single_precision():
     torch.testing.assert_close(log_gamma_ratio(r, x).double(), expected, rtol=1e-6, atol=2e-5)
     steps = torch.from_numpy(special.gammaln(exact + 0.5) - special.gammaln(exact))
     torch.testing.assert_close(log_gamma_half_step(r).double(), steps, rtol=1e-6, atol=1e-5)
+
+
+def test_the_fast_path_of_bernoulli_is_the_plain_one():
+    torch.manual_seed(0)
+    logits = torch.randn(5, 3, 4, requires_grad=True)
+    x = torch.bernoulli(torch.rand(5, 3, 4))
+    output = bernoulli((3, 4))(logits)
+    fast, plain = output.log_prob(x), output.log_density(x).flatten(1).sum(1)
+    masked = output.log_prob(x, torch.ones(5, 3, 4, dtype=torch.bool))
+    torch.testing.assert_close(fast, plain)
+    torch.testing.assert_close(fast, masked)
+    gradients = [torch.autograd.grad(way.sum(), logits, retain_graph=True) for way in (fast, plain)]
+    torch.testing.assert_close(*gradients)

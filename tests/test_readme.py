@@ -27,7 +27,3 @@ def test_commands_in_the_readme_exist():
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
     named = set(re.findall(r"^\$ isthmus (\w+)", README, re.M))
     assert named and named <= known
-
-
-def test_no_figure_stands_without_its_command():
-    assert "MEASURED" not in README

@@ -76,7 +76,8 @@ def expected_reconstruction(model: Any, trace: Trace) -> Tensor:
         raise ValueError(f"{EXACT}; here the decoder is {model.decoder}, for {explains} elements")
     if not isinstance(output, Normal):
         raise ValueError(f"{EXACT}; here it is {type(output).__name__}")
-    spread = ((2 * q.log_scale).exp() @ affine.weight.square().T).view_as(output.mean)  # its variance under q
+    with torch.autocast(q.log_scale.device.type, enabled=False):  # variances, in full precision
+        spread = ((2 * q.log_scale).exp() @ affine.weight.square().T).view_as(output.mean)
     observed = trace.batch.context.get("observed")
     excess = total(0.5 * spread * (-2 * output.log_scale).exp(), spread.dim() - 1, observed)
     return excess - output.log_prob(trace.batch.target, observed)
