@@ -392,7 +392,7 @@ def test_a_row_too_far_for_float32_is_named():
         small(epochs=1).fit(WINE.train.x).transform(x)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "stacked"])
+@pytest.mark.parametrize("name", METHODS)
 def test_every_method_takes_pictures(name):
     x, y = DIGITS.train.x[:40].reshape(40, 8, 8), np.arange(40) % 10
     model = Embedder(name, epochs=1, random_state=0).fit(x, y)
@@ -472,3 +472,8 @@ def test_a_recipe_may_be_a_function():
         model.transform(WINE.test.x), small(epochs=1).fit(WINE.train.x).transform(WINE.test.x)
     )
     assert small(vae).set_params(recipe__hidden=(4,)).recipe == Recipe("vae", hidden=(4,))
+
+
+def test_a_multinomial_is_refused_as_it_does_not_know_the_totals():
+    with pytest.raises(DataError, match="by parts"):
+        small(likelihood="multinomial").fit(np.array([[1, 2], [0, 3], [3, 1]]))

@@ -287,3 +287,9 @@ def test_a_model_composed_by_hand_is_refused_with_the_way_out(tmp_path: Path) ->
         save(tmp_path / "b", vae(6, likelihood=lambda features: gaussian(features)))
     assert not (tmp_path / "b").exists()
     assert isthmus.cite(model) == ""
+
+
+def test_a_draft_of_a_killed_process_does_not_stay(tmp_path: Path) -> None:
+    (tmp_path / ".weights.safetensors.12345.tmp").write_bytes(b"half")
+    save(tmp_path, vae(6, 2, (8,)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.json", "weights.safetensors"]

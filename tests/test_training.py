@@ -577,3 +577,9 @@ def test_tensorboard_writes_event_files(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(ImportError, match=r"isthmus\[tensorboard\]"):
         fit(model, data(), epochs=1, folder=tmp_path / "b", tensorboard=True)
     assert same(model, built())
+
+
+@pytest.mark.parametrize("wrong", [{"lr": 0}, {"lr": -1.0}, {"lr": "a"}, {"weight_decay": -0.1}])
+def test_adam_refuses_what_would_climb(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="lr must be above 0"):
+        adam(**wrong)

@@ -19,7 +19,7 @@ from . import __version__
 from .model import Learner
 from .randomness import seeded
 from .recipes import Recipe
-from .training.checkpoints import write_atomically
+from .training.checkpoints import sweep, write_atomically
 
 
 def save(folder: str | Path, model: Learner, recipe: Recipe | None = None, **notes: Any) -> Path:
@@ -47,6 +47,7 @@ def save(folder: str | Path, model: Learner, recipe: Recipe | None = None, **not
     }
     text = json.dumps(header, indent=2, ensure_ascii=False)  # before anything is written, as it may fail
     folder = Path(folder)
+    sweep(folder)  # of a process that was killed while it saved
     write_atomically(folder / "weights.safetensors", weights)
     write_atomically(folder / "recipe.json", f"{text}\n".encode())
     return folder

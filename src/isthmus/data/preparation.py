@@ -133,6 +133,11 @@ def prepare(
     explain = _made(family or likelihoods.gaussian, shape[0] if len(shape) == 1 else shape)
     continuous = explain.support is REAL
     log = False
+    if explain.name == "multinomial":
+        raise DataError(
+            "a multinomial says how a row's total is shared out, and not what the total is: train it by "
+            'parts with isthmus.fit, or explain counts with "negative_binomial"'
+        )
     if not continuous:
         refuse(explain, x)
         ends = torch.tensor([-1.0, 1e6]).view(2, *[1] * len(shape)).expand(2, *shape)

@@ -31,10 +31,11 @@ def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None
         from .fitting import fit  # fit calls this function's product
 
         objective: Term = squared_error
+        seen = {name: part for name, part in rows.context.items() if name == "observed"}
         encoders, decoders = _layers(model.encoder), list(reversed(_layers(model.decoder)))
         if not isinstance(rows, Rows):
             raise ValueError("greedy pretraining needs rows in memory: give an array or a tensor")
-        codes = rows.input
+        codes = rows.input.flatten(1)  # pictures as the encoder lays them out
         for level, (encode, decode) in enumerate(zip(encoders, decoders)):
             outermost = level == 0
             layer = type(model)(
@@ -46,7 +47,8 @@ def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None
                 objective,
                 gaussian_noise(noise),
             )
-            context = rows.context if outermost else {}  # codes miss nothing, even where their input did
+            # codes miss nothing, even where their input did
+            context = {name: part.flatten(1) for name, part in seen.items()} if outermost else {}
             fit(layer, Rows(codes, **context), epochs=epochs, seed=seed + level + 1, progress=False)
             with torch.no_grad(), seeded(seed):
                 codes = layer.eval().encode(codes).z

@@ -21,6 +21,8 @@ def adam(
     `weight_decay` shrinks the weights themselves (AdamW, Loshchilov & Hutter 2019, arXiv:1711.05101); with
     `decoupled=False` it is added to the gradient.
     """
+    if not (isinstance(lr, int | float) and lr > 0 and weight_decay >= 0):
+        raise ValueError(f"lr must be above 0 and weight_decay not below; got {lr!r} and {weight_decay!r}")
     return lambda parameters: Adam(parameters, lr, betas, eps, weight_decay, decoupled)
 
 

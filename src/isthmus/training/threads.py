@@ -12,7 +12,7 @@ from torch import nn
 from ..data import MappedRows, Rows
 from ..model import Learner
 
-SMALL = 10_000_000  # multiplications a batch, of one pass: below it a second thread costs more than it saves
+SMALL = 30_000_000  # multiplications a batch, of one pass: below it a second thread costs more than it saves
 
 
 @contextmanager
