@@ -477,3 +477,13 @@ def test_a_recipe_may_be_a_function():
 def test_a_multinomial_is_refused_as_it_does_not_know_the_totals():
     with pytest.raises(DataError, match="by parts"):
         small(likelihood="multinomial").fit(np.array([[1, 2], [0, 3], [3, 1]]))
+
+
+def test_a_column_that_never_varied_is_not_read_but_still_explained():
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    x[:, 1], x[:, 2] = 7.0, np.nan
+    model = small(epochs=20).fit(x)
+    ordinary, odd = x[:5].copy(), x[:5].copy()
+    odd[:, 1], odd[:, 2] = 8.0, 1e6
+    np.testing.assert_array_equal(model.transform(odd), model.transform(ordinary))
+    assert (model.score_samples(odd) < model.score_samples(ordinary) - 1).all()

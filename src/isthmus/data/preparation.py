@@ -38,6 +38,7 @@ class Preparation:
     continuous: bool = True
     log: bool = False
     grey: bool = False  # images came without a channel axis, and go out without one
+    unread: tuple[int, ...] = ()  # columns that never varied in training: explained, but not read
     notes: tuple[str, ...] = ()
 
     @property
@@ -58,6 +59,10 @@ class Preparation:
         if present is not None:
             context = {**context, "observed": present}
         target = None if self.continuous else observed(torch.from_numpy(x).float())[0]
+        if self.unread and input[:, list(self.unread)].any():  # the encoder's weights there are as they began
+            target = input if target is None else target
+            input = input.clone()
+            input[:, list(self.unread)] = 0
         return Rows(input, target, **context)
 
     def restore(self, x: Tensor) -> np.ndarray:
@@ -155,7 +160,8 @@ def prepare(
         "none": "values are not scaled",
     }
     notes.append(words[scaling] + (", after log(1 + x)" if log else ""))
-    return Preparation(shape, shift, scale, continuous, log, grey, tuple(notes)), family
+    unread = tuple(constant.tolist()) if scaling == "columns" and len(shape) == 1 else ()
+    return Preparation(shape, shift, scale, continuous, log, grey, unread, tuple(notes)), family
 
 
 def refuse(explain: Likelihood, x: np.ndarray) -> None:
