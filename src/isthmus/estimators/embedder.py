@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
-from ..data import DataError, Rows, read
+from ..data import DataError, Rows
 from ..data.preparation import Family, Preparation, prepare, refuse
 from ..model import Learner
 from ..randomness import seeded
@@ -25,6 +24,7 @@ from ..recipes import Recipe, parameters
 from ..runs import load, read_header, save
 from ..training import adam, cosine, fit
 from ..training.checkpoints import write_atomically
+from .door import counted, labels_of, values_of
 from .inference import codes, decoded, passes
 
 STEPS = 3000  # that epochs="auto" aims at, in 10 epochs or more
@@ -384,36 +384,3 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if not self.preparation_.continuous:
             refuse(self.model_.autoencoder.likelihood, self.preparation_.shaped(x))  # type: ignore[arg-type]
         return self.preparation_.rows(x, **self._labels(y, len(x)))
-
-
-def values_of(X: Any) -> Any:
-    """Tensors, frames and masked arrays as arrays, with NaN in their gaps; anything else as it is.
-
-    Raises:
-        DataError: where a column holds no numbers, naming it.
-    """
-    return read(X).values if isinstance(X, Tensor | np.ma.MaskedArray) or hasattr(X, "columns") else X
-
-
-def labels_of(y: ArrayLike) -> np.ndarray:
-    """One label for each row, (n,); a single column will do.
-
-    Raises:
-        DataError: where there are several to a row, or one that is neither number nor word.
-    """
-    labels = np.atleast_1d(np.asarray(y))
-    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if labels.ndim > 1:
-        raise DataError(f"labels are one for each row, (n,); these have shape {labels.shape}")
-    for row, label in enumerate(labels.tolist() if labels.dtype.kind in "biufUO" else labels):
-        if not isinstance(label, str | int | float) or label != label:
-            raise DataError(f"the label of row {row} is {label!r}: labels are numbers or words")
-    return labels
-
-
-def counted(name: str, value: Any, least: int) -> int:
-    """An option that counts something, whatever kind of integer it came as."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        also = ' or "auto"' if name == "epochs" else ""
-        raise ValueError(f"{name} is a whole number, {least} or more{also}, not {value!r}")
-    return int(value)
