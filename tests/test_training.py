@@ -583,3 +583,18 @@ def test_tensorboard_writes_event_files(tmp_path: Path, monkeypatch: pytest.Monk
 def test_adam_refuses_what_would_climb(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="lr must be above 0"):
         adam(**wrong)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens where there is no CUDA")
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"held_out": 1}, "a share between 0 and 1"),
+        ({"patience": 2.5}, "whole and positive"),
+        ({"epochs": 1.5}, "whole and positive"),
+        ({"device": "cuda"}, "no CUDA device"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        fit(built(), data(), **wrong)

@@ -75,6 +75,8 @@ def parts(data: Data, held_out: float | Data | None, seed: int) -> tuple[Any, An
         raise ValueError("there are no rows to train on")
     if held_out is None:
         return rows, None, None
+    if isinstance(held_out, int):
+        raise ValueError(f"held_out is a share between 0 and 1, or data of its own, not {held_out!r}")
     if not isinstance(held_out, float):
         return rows, as_rows(held_out), None
     if not isinstance(rows, Rows):

@@ -76,10 +76,12 @@ def fit(
         OSError: where the folder cannot be written; the checkpoints that are there stay whole.
         KeyboardInterrupt: at Ctrl-C, with a folder after a checkpoint.
     """
-    if epochs < 0 or batch_size < 1 or patience < 1:
+    if epochs < 0 or batch_size < 1 or patience < 1 or {epochs % 1, batch_size % 1, patience % 1} != {0}:
         raise ValueError(
-            f"these must be positive: epochs={epochs}, batch_size={batch_size}, patience={patience}"
+            f"these are whole and positive: epochs={epochs}, batch_size={batch_size}, patience={patience}"
         )
+    if device is not None and torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={str(device)!r} was asked for, and torch sees no CUDA device here")
     if monitor is not None and held_out is None:
         raise ValueError(f"monitor={monitor!r} needs held-out data: held_out=0.1, say")
     if tensorboard and folder is None:
