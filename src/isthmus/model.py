@@ -13,7 +13,7 @@ from .distributions import Distribution
 from .latents import Latent
 from .objective import Loss, Objective, Term
 from .randomness import drawing_from
-from .trace import NOTHING, Batch, Code, Trace
+from .trace import Batch, Code, Trace
 
 if TYPE_CHECKING:
     from .data import Rows
@@ -140,8 +140,3 @@ class Autoencoder(Learner):
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
         # noisy in eval() too: a held-out loss is the training objective, with dropout and such switched off
         yield "autoencoder", self.objective(self, self(batch, noisy=True, step=step))
-
-
-def batch_of(x: Any, target: Any = None, **context: Any) -> Batch:
-    """A batch that explains its own input, unless a target is given."""
-    return Batch(x, x if target is None else target, context or NOTHING)

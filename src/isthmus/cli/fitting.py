@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import sys
 import time
@@ -31,18 +30,16 @@ def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json
     if "classes" in parameters(recipe.function) and given.all.labels is None:
         raise Misuse(f"{recipe.name} is conditional: give it labels, --labels y.npy")
     train, test, held = plan.parts(given)
-    board = _board() if tensorboard else None
     folder = out or Path("runs") / f"{recipe.name}-{given.name}"
     fingerprint = given.fingerprint()
     resumes = begin(folder, {**plan._asdict(), "sha256": fingerprint}, force)
     remark(f"{given.name}: {len(given.all.x)} rows of {_size(given.all)}; {held}")
     if resumes:
         remark(f"going on with the interrupted run in {folder}")
-    embedder = _embedder(plan, recipe, given, folder, not quiet)
+    embedder = _embedder(plan, recipe, given, folder, not quiet, tensorboard)
     started = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # a verbose Embedder prints its notes
-            embedder.fit(train.x, train.labels)
+        embedder.fit(train.x, train.labels)
     except KeyboardInterrupt:
         how = "the same command goes on from its last checkpoint" if abandon(folder) else "nothing was kept"
         raise Stopped(f"stopped fitting {folder}; {how}") from None
@@ -75,22 +72,21 @@ def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json
         "command": shlex.join(["isthmus", *sys.argv[1:]]),
         "versions": versions(),
     }
-    if board is not None:
-        write_board(board, folder, history.records)
     figures = _draw(embedder, train, test, given, folder, remark)
     finish(folder, embedder, given, report)
     show(report if as_json else str(comparison))
     remark(f"written to {folder}" + (f", with {len(figures)} figures" if figures else ""))
 
 
-def _embedder(plan: Plan, recipe: Recipe, given: Source, folder: Path, verbose: bool) -> Embedder:
-    own = recipe.arguments.pop("likelihood", None)  # the preparation must know of it
-    if own is not None and plan.likelihood != "auto":
+def _embedder(
+    plan: Plan, recipe: Recipe, given: Source, folder: Path, verbose: bool, tensorboard: bool
+) -> Embedder:
+    if "likelihood" in recipe.arguments and plan.likelihood != "auto":
         raise Misuse("give the likelihood once: --likelihood, or --set likelihood=")
     return Embedder(
         recipe,
         plan.dim,
-        likelihood=own or plan.likelihood,
+        likelihood=plan.likelihood,
         scaling="whole"
         if given.shape and plan.scaling == "auto"
         else plan.scaling,  # all pixels have one unit
@@ -102,6 +98,7 @@ def _embedder(plan: Plan, recipe: Recipe, given: Source, folder: Path, verbose: 
         patience=plan.patience,
         folder=folder,
         verbose=verbose,
+        tensorboard=tensorboard,
         random_state=plan.seed,
     )
 
@@ -137,21 +134,3 @@ def _size(part: Part) -> str:
 
 def _missing(part: Part) -> int:
     return int(np.isnan(part.x).sum()) if part.x.dtype.kind == "f" else 0
-
-
-def _board() -> Any:
-    """TensorBoard's writer, asked for before the work and not after it."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ImportError("TensorBoard is an extra: pip install 'isthmus[tensorboard]'") from error
-    return SummaryWriter
-
-
-def write_board(writer: Any, folder: Path, records: list[dict[str, Any]]) -> None:
-    """Every term over the epochs, as TensorBoard reads it."""
-    with contextlib.closing(writer(str(folder / "tensorboard"))) as board:
-        for record in records:
-            for part in ("train", "held_out"):
-                for name, value in record.get(part, {}).items():
-                    board.add_scalar(f"{part}/{name}", value, record["step"])
