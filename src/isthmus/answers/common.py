@@ -1,0 +1,65 @@
+"""What several experiments share: rows to learn from, and what to ask of a model that has learned."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import load
+from ..model import Learner
+from ..training import fit
+from .evidence import Budget
+
+
+class Grey(NamedTuple):
+    """Pictures as flat rows (n, d) of grey values between 0 and 1, float32, and their labels (n,)."""
+
+    train: np.ndarray
+    train_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+
+
+def grey(budget: Budget, full: str = "mnist") -> Grey:
+    """Digits of 8 × 8 pixels; with the full budget, MNIST or another set of pictures."""
+    data = load(budget.pick("digits", full))
+    scale = np.float32(budget.pick(16, 1))
+    assert data.train.y is not None and data.test.y is not None
+    return Grey(data.train.x / scale, data.train.y, data.test.x / scale, data.test.y)
+
+
+def learned(model: Learner, x: Any, budget: Budget, **options: Any) -> Any:
+    """The same model after `fit(model, x, …)` under the budget's seed, quietly; in eval()."""
+    fit(model, x, seed=budget.seed, progress=False, **options)
+    return model
+
+
+def reconstructed(model: Learner, x: Any) -> np.ndarray:
+    """(n, …) -> (n, …): means, by the model at rest."""
+    return _ask(model, x, lambda batch: model.autoencoder.decode(model.autoencoder.encode(batch).z).mean)
+
+
+def codes(model: Learner, x: Any) -> np.ndarray:
+    """(n, …) -> (n, dim): by the model at rest."""
+    return _ask(model, x, lambda batch: model.autoencoder.encode(batch).z)
+
+
+def squared(x: np.ndarray, seen: np.ndarray) -> float:
+    """‖x − x̂‖², summed over a row and averaged over rows."""
+    return float(np.square(x - seen).reshape(len(x), -1).sum(1).mean())
+
+
+def count(model: torch.nn.Module) -> int:
+    """Parameters, each once however often it is used."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def _ask(model: Learner, x: Any, answer: Any) -> np.ndarray:
+    like: Tensor = next(model.parameters())
+    model.eval()
+    with torch.no_grad():
+        parts = [answer(part.to(like)) for part in torch.as_tensor(x).split(8192)]
+    return torch.cat(parts).cpu().numpy()
