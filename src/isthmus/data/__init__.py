@@ -2,6 +2,7 @@
 
 from .catalogue import Dataset, Origin, Part, available, load, names
 from .errors import DataError
+from .frames import read_frame
 from .rows import MappedRows, Rows, batches, epoch_order, observed
 from .sources import Table, check_matrix, read
 from .splits import Split, split
@@ -23,5 +24,6 @@ __all__ = [
     "names",
     "observed",
     "read",
+    "read_frame",
     "split",
 ]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import DataError
-from .files import open_bytes
+from .texts import open_text
 
 DELIMITERS = ("\t", ";", "|", ",")
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})
@@ -30,34 +28,22 @@ def read_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
     a number nor missing. A cell is missing if it is empty, NA, N/A, NaN or null, in any case. Blank lines are
     skipped; gzip files are decompressed. Raises `DataError` with file, line, column and value.
     """
-    try:
-        with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as text:
-            return _table(path, text)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not text in UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8"
-        ) from error
-    except csv.Error as error:
-        raise DataError(f"{path} is no table in text: {error}") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path} is damaged or ends early ({error}); fetch or write it again") from error
+    with open_text(path) as (text, _):
+        return _table(path, text)
 
 
 def _table(path: Path, text: io.TextIOWrapper) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    delimiter = "\t" if ".tsv" in path.suffixes else _delimiter(list(islice(text, 20)))
-    text.seek(0)
-    lines = _lines(text, delimiter)
+    lines = cut(text, delimiter_of(path, text))
     first_line, first = next(lines, (0, []))
     if not first:
         raise DataError(f"{path} is empty")
-    names = None if all(_is_number(cell) for cell in first) else _names(path, first_line, first)
+    names = None if all(is_number(cell) for cell in first) else names_in(path, first_line, first)
     values = array("d")  # grows as it is read: 8 bytes a cell, and never a list of strings
     if names is None:
         values.extend(_parse(path, first_line, first, names))
     width = len(first)
     for line, row in lines:
-        if len(row) != width:
-            raise DataError(f"{path}, line {line}: {len(row)} cells where line {first_line} has {width}")
+        check_width(path, line, row, width, first_line)
         try:
             # int() and float() read 2024_01 as 202401, which is never what a table means.
             values.extend(map(float, row) if "_" not in "".join(row) else _parse(path, line, row, names))
@@ -69,16 +55,22 @@ def _table(path: Path, text: io.TextIOWrapper) -> tuple[np.ndarray, tuple[str, .
     return np.frombuffer(values, dtype=np.float64).reshape(-1, width), names
 
 
-def _lines(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def cut(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, with the number of the line on which each ends, from 1."""
     reader = csv.reader(text, delimiter=delimiter)
     return ((reader.line_num, row) for row in reader if row)
 
 
+def check_width(path: Path, line: int, row: list[str], width: int, first_line: int) -> None:
+    """Every row has as many cells as the first."""
+    if len(row) != width:
+        raise DataError(f"{path}, line {line}: {len(row)} cells where line {first_line} has {width}")
+
+
 def _parse(path: Path, line: int, row: list[str], names: tuple[str, ...] | None) -> list[float]:
     values = []
     for column, cell in enumerate(row):
-        if not _is_number(cell):
+        if not is_number(cell):
             name = repr(names[column]) if names else str(column + 1)
             hint = (
                 "write decimals with a point"
@@ -90,7 +82,7 @@ def _parse(path: Path, line: int, row: list[str], names: tuple[str, ...] | None)
     return values
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
     """Whether the cell is a number, or missing."""
     if cell.strip().lower() in MISSING:
         return True
@@ -101,7 +93,8 @@ def _is_number(cell: str) -> bool:
     return "_" not in cell
 
 
-def _names(path: Path, line: int, header: list[str]) -> tuple[str, ...]:
+def names_in(path: Path, line: int, header: list[str]) -> tuple[str, ...]:
+    """The names in a header; a blank one is "column 3", say."""
     names = [cell.strip() or f"column {number}" for number, cell in enumerate(header, 1)]
     if twice := repeated(names):
         raise DataError(f"{path}, line {line}: several columns are named {', '.join(map(repr, twice))}")
@@ -113,8 +106,12 @@ def repeated(names: Sequence[str]) -> list[str]:
     return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
-def _delimiter(sample: list[str]) -> str:
-    """The one that cuts the most lines alike, into the most numbers."""
+def delimiter_of(path: Path, text: io.TextIOWrapper) -> str:
+    """The one that cuts the most of the first lines alike, into the most numbers."""
+    if ".tsv" in (suffix.lower() for suffix in path.suffixes):
+        return "\t"
+    sample = list(islice(text, 20))
+    text.seek(0)
 
     def score(delimiter: str) -> tuple[float, float, int]:
         try:
@@ -127,7 +124,7 @@ def _delimiter(sample: list[str]) -> str:
             return 0.0, 0.0, 0
         cells = [cell for row in rows[1:] or rows for cell in row]
         # A decimal comma counts as a number, or "1,5;2,5" would be cut at its commas.
-        numbers = sum(_is_number(cell) or bool(DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
+        numbers = sum(is_number(cell) or bool(DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
         return widths.count(width) / len(widths), numbers / len(cells), width
 
     best = max(DELIMITERS, key=score)
