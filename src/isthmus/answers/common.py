@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -10,8 +11,11 @@ from torch import Tensor
 
 from ..data import load
 from ..model import Learner
-from ..training import fit
+from ..randomness import seeded
+from ..training import adam, cosine, fit
 from .evidence import Budget
+
+Model = TypeVar("Model", bound=Learner)
 
 
 class Grey(NamedTuple):
@@ -35,6 +39,17 @@ def learned(model: Learner, x: Any, budget: Budget, **options: Any) -> Any:
     """The same model after `fit(model, x, …)` under the budget's seed, quietly; in eval()."""
     fit(model, x, seed=budget.seed, progress=False, **options)
     return model
+
+
+def trained(
+    build: Callable[[], Model], x: Any, budget: Budget, epochs: int, lr: float = 2e-3, **options: Any
+) -> Model:
+    """What `build` makes under the budget's seed, after as many epochs at a rate that falls to zero."""
+    with seeded(budget.seed):
+        model = build()
+    rows = len(x[0] if isinstance(x, tuple) else x)
+    steps = epochs * -(-rows // options.get("batch_size", 128))
+    return learned(model, x, budget, epochs=epochs, optimizer=adam(lr), schedule=cosine(steps), **options)
 
 
 def reconstructed(model: Learner, x: Any) -> np.ndarray:
