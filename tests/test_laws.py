@@ -83,6 +83,8 @@ CASES = [
     case("denoising", "reconstruction", **SMALL),
     case("sparse_l1", "reconstruction + 0.1 * l1"),
     case("sparse_kl", "reconstruction + 3.0 * kl_to_rate"),
+    case("sparse_top_k", "reconstruction", k=6),
+    case("sparse_jump_relu", "reconstruction + 0.1 * l0"),
     case("contractive", "reconstruction + 0.1 * contraction"),
     case("vae", "reconstruction + kl", **SMALL),
     case("beta_vae", "reconstruction + 4.0 * kl", **SMALL),

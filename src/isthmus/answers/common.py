@@ -35,6 +35,24 @@ def grey(budget: Budget, full: str = "mnist") -> Grey:
     return Grey(data.train.x / scale, data.train.y, data.test.x / scale, data.test.y)
 
 
+class Planted(NamedTuple):
+    """Rows x = a D (n, width), float32, the sparse amplitudes a (n, atoms), and the atoms, the rows of D."""
+
+    atoms: np.ndarray
+    amplitudes: np.ndarray
+    x: np.ndarray
+
+
+def planted(seed: int, atoms: int, width: int, active: float, rows: int) -> Planted:
+    """Sums of few atoms of unit length: each is in a row with probability active / atoms, at 0.5 to 1.5."""
+    draw = np.random.default_rng(seed)
+    dictionary = draw.standard_normal((atoms, width))
+    dictionary /= np.linalg.norm(dictionary, axis=1, keepdims=True)
+    present = draw.random((rows, atoms)) < active / atoms
+    amplitudes = present * draw.uniform(0.5, 1.5, (rows, atoms))
+    return Planted(dictionary, amplitudes, (amplitudes @ dictionary).astype(np.float32))
+
+
 def learned(model: Learner, x: Any, budget: Budget, **options: Any) -> Any:
     """The same model after `fit(model, x, …)` under the budget's seed, quietly; in eval()."""
     fit(model, x, seed=budget.seed, progress=False, **options)

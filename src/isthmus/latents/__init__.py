@@ -4,5 +4,6 @@ from .deterministic import Deterministic
 from .gaussian import Gaussian
 from .latent import Latent
 from .quantised import VectorQuantised
+from .sparse import JumpReLU, TopK
 
-__all__ = ["Deterministic", "Gaussian", "Latent", "VectorQuantised"]
+__all__ = ["Deterministic", "Gaussian", "JumpReLU", "Latent", "TopK", "VectorQuantised"]

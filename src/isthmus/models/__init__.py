@@ -1,7 +1,18 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, wae_gan
-from .plain import autoencoder, contractive, denoising, linear, sparse_kl, sparse_l1, stacked, tied
+from .plain import (
+    autoencoder,
+    contractive,
+    denoising,
+    linear,
+    sparse_jump_relu,
+    sparse_kl,
+    sparse_l1,
+    sparse_top_k,
+    stacked,
+    tied,
+)
 from .quantised import vq_vae
 from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
 
@@ -15,6 +26,8 @@ METHODS = {
         denoising,
         sparse_l1,
         sparse_kl,
+        sparse_top_k,
+        sparse_jump_relu,
         contractive,
         vae,
         beta_vae,

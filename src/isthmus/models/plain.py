@@ -6,16 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
-from torch.nn.utils import parametrize
 
 from ..corruptions import gaussian_noise
-from ..latents import Deterministic
+from ..latents import Deterministic, JumpReLU, TopK
 from ..likelihoods import gaussian
-from ..likelihoods.likelihood import Features
+from ..likelihoods.likelihood import Features, Likelihood
 from ..model import Autoencoder
-from ..nets import mlps, size
+from ..nets import mlps, size, unit_columns
 from ..recipes import Recipe, method
-from ..terms import contraction, kl_to_rate, l1, reconstruction
+from ..terms import contraction, kl_to_rate, l0, l1, reconstruction
 from ..training.finish import lbfgs
 from ..training.greedy import greedy
 
@@ -143,10 +142,51 @@ def sparse_l1(
     Reference: Ng, Sparse Autoencoder, CS294A lecture notes, 2011; Olshausen & Field, Nature 381, 1996.
     """
     dim = 4 * size(features) if dim is None else dim
-    explain = likelihood(features)
-    encoder, decoder = mlps(features, (), dim, dim, explain.width)
-    parametrize.register_parametrization(decoder[0], "weight", UnitColumns())  # type: ignore[index]
+    encoder, decoder, explain = dictionary(features, dim, likelihood)
     return Autoencoder(encoder, Deterministic(dim, nn.ReLU), decoder, explain, reconstruction + weight * l1)
+
+
+@method
+def sparse_top_k(
+    features: int,
+    dim: int | None = None,
+    k: int = 8,
+    *,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Autoencoder:
+    """An over-complete code of at most k active entries: ½‖x − Dz‖², z the k largest of ReLU(Wx + c).
+
+    Sparsity is set and not weighed, so nothing shrinks. `dim` is 4 × features by default.
+
+    Reference: Makhzani & Frey, k-Sparse Autoencoders, 2014, arXiv:1312.5663; Gao et al. 2024,
+    arXiv:2406.04093.
+    """
+    dim = 4 * size(features) if dim is None else dim
+    encoder, decoder, explain = dictionary(features, dim, likelihood)
+    return Autoencoder(encoder, TopK(dim, k), decoder, explain, reconstruction)
+
+
+@method
+def sparse_jump_relu(
+    features: int,
+    dim: int | None = None,
+    *,
+    weight: float = 0.1,
+    threshold: float = 0.1,
+    bandwidth: float = 0.1,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Autoencoder:
+    """Each entry learns above which value it is active: ½‖x − Dz‖² + λ ‖z‖₀, z = f H(f − θ), f = Wx + c.
+
+    The penalty counts entries and does not shrink them. `dim` is 4 × features by default; threshold and
+    bandwidth are in units of the data.
+
+    Reference: Rajamanoharan et al., Jumping Ahead, 2024, arXiv:2407.14435.
+    """
+    dim = 4 * size(features) if dim is None else dim
+    encoder, decoder, explain = dictionary(features, dim, likelihood)
+    latent = JumpReLU(dim, threshold, bandwidth)
+    return Autoencoder(encoder, latent, decoder, explain, reconstruction + weight * l0)
 
 
 @method
@@ -192,8 +232,12 @@ def contractive(
     return Autoencoder(encoder, Deterministic(dim, nn.Sigmoid), decoder, explain, objective)
 
 
-class UnitColumns(nn.Module):
-    """W -> W with columns of unit length, as a parametrisation: the gradient is projected along with it."""
-
-    def forward(self, weight: Any) -> Any:
-        return nn.functional.normalize(weight, dim=0)
+def dictionary(
+    features: int, dim: int, likelihood: Callable[..., Any]
+) -> tuple[nn.Module, nn.Module, Likelihood]:
+    """One layer each way: a decoder whose columns are atoms of unit length, and the encoder, at first Dᵀ."""
+    explain = likelihood(features)
+    encoder, decoder = mlps(features, (), dim, dim, explain.width)
+    atoms = unit_columns(decoder[0]).weight  # type: ignore[index]
+    encoder[0].weight.data.copy_(atoms.detach().T)  # type: ignore[index]
+    return encoder, decoder, explain

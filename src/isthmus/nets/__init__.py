@@ -1,6 +1,7 @@
 """Functions that build plain networks. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
 
 from .conditional import OneHot
+from .constrained import unit_columns
 from .convolutional import convs, residual_block
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .initialise import initialise
@@ -16,4 +17,5 @@ __all__ = [
     "residual_block",
     "size",
     "transposed",
+    "unit_columns",
 ]

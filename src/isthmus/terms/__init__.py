@@ -8,7 +8,7 @@ from .jacobian import contraction
 from .quantisation import codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
-from .sparsity import kl_to_rate, l1
+from .sparsity import kl_to_rate, l0, l1
 
 __all__ = [
     "capacity",
@@ -25,6 +25,7 @@ __all__ = [
     "importance_weighted",
     "kl",
     "kl_to_rate",
+    "l0",
     "l1",
     "mmd",
     "rbf",

@@ -18,6 +18,20 @@ def l1(model: Any, trace: Trace) -> Tensor:
     return trace.code.z.abs().sum(1)
 
 
+@term
+def l0(model: Any, trace: Trace) -> Tensor:
+    """Σ_j H(f_j − θ_j), the number of active entries (Rajamanoharan et al. 2024, equation 9).
+
+    It has a derivative only where the latent gives it one: `JumpReLU`.
+    """
+    if "active" not in trace.code.extra:
+        raise ValueError(
+            f"l0 needs a code that says with a gradient which entries are active: JumpReLU; this latent is "
+            f"{type(model.latent).__name__}"
+        )
+    return trace.code.extra["active"].sum(1)
+
+
 def kl_to_rate(rate: float) -> Term:
     """Σ_j KL(ρ ‖ ρ̂_j), ρ̂_j the mean activation of unit j over the batch (Ng 2011, section 3).
 
