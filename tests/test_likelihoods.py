@@ -28,6 +28,7 @@ from isthmus.likelihoods import (
     logistic_mixture,
     multinomial,
     negative_binomial,
+    one_hot,
     poisson,
     student_t,
     zero_inflated_negative_binomial,
@@ -157,8 +158,10 @@ TABLE: list[tuple[int, Callable[..., Likelihood]]] = [
 TIED = {  # elements depend on each other, or each has a space of its own
     "gaussian optimal": Family(partial(gaussian, scale="optimal"), REAL),
     "multinomial": Family(multinomial, COUNTS),
+    "one_hot": Family(partial(one_hot, classes=(4, 2)), UNIT),
     "joint": Family(partial(joint, blocks=TABLE), UNIT),
 }
+BLOCKS = [TIED["one_hot"].make, TIED["joint"].make]  # no number is possible in every column
 elementwise = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 every = pytest.mark.parametrize("family", [*FAMILIES.values(), *TIED.values()], ids=[*FAMILIES, *TIED])
 
@@ -291,7 +294,7 @@ def test_what_is_missing_is_neither_read_nor_explained(family):
     assert results[0][0][0] == 0
 
 
-@pytest.mark.parametrize("name", [n for n in [*FAMILIES, *TIED] if n != "joint"])
+@pytest.mark.parametrize("name", [n for n in [*FAMILIES, *TIED] if n not in ("joint", "one_hot")])
 def test_what_is_observed_has_the_likelihood_of_the_part(name):
     """For a multinomial: the distribution over the observed items, given their total."""
     make = {**FAMILIES, **TIED}[name].make
@@ -318,7 +321,7 @@ def test_values_and_gradients_are_finite_at_extremes(family):
             parameter.data.fill_(parameter.detach().mean() if raw is None else raw)
         for target in (
             x,
-            *(end.float().expand(1, 6) for end in ends if family.make is not TIED["joint"].make),
+            *(end.float().expand(1, 6) for end in ends if family.make not in BLOCKS),
         ):
             log_prob = likelihood(params).log_prob(target.expand(400, 6))
             assert torch.isfinite(log_prob).all()
@@ -469,6 +472,42 @@ class TestJoint:
             joint(3, [(3, multinomial)])(torch.zeros(1, 3)).log_density(torch.zeros(1, 3))
 
 
+class TestOneHot:
+    classes = (3, 2, 4)
+
+    def test_sums_to_one_over_every_choice_and_is_the_categorical_of_the_indices(self):
+        params = torch.randn(5, 9, dtype=DOUBLE)
+        choices = torch.tensor(list(product(*map(range, self.classes))))  # (24, 3)
+        rows = torch.cat([F.one_hot(choices[:, i], k) for i, k in enumerate(self.classes)], 1).to(DOUBLE)
+        likelihood = one_hot(9, self.classes)
+        assert likelihood.refuse(rows) is None
+        found = likelihood(params.repeat_interleave(24, 0)).log_prob(rows.repeat(5, 1)).view(5, 24)
+        torch.testing.assert_close(found.exp().sum(1), torch.ones(5, dtype=DOUBLE))
+        logits = params.split(self.classes, 1)
+        alone = [categorical(1, classes=k)(x) for k, x in zip(self.classes, logits)]
+        for i in range(24):
+            parts = [part.log_prob(choices[i, j].expand(5, 1)) for j, part in enumerate(alone)]
+            torch.testing.assert_close(found[:, i], sum(parts))
+        expected = (found.exp()[..., None] * rows).sum(1)
+        torch.testing.assert_close(likelihood(params).mean, expected)  # the expectation, as of any other
+
+    def test_a_block_is_missing_where_any_of_it_is(self):
+        likelihood, params = one_hot(9, self.classes), torch.randn(20, 9)
+        output = likelihood(params)
+        x = output.sample()
+        observed = torch.ones(20, 9, dtype=torch.bool)
+        observed[:, 3] = False  # half of the second block, and the nats of its other half go too
+        wanted = one_hot(7, (3, 4))(params[:, [0, 1, 2, 5, 6, 7, 8]]).log_prob(x[:, [0, 1, 2, 5, 6, 7, 8]])
+        torch.testing.assert_close(output.log_prob(x, observed), wanted)
+
+    def test_samples_have_the_probabilities(self):
+        likelihood, params = one_hot(9, self.classes), torch.randn(1, 9)
+        output = likelihood(params.expand(40_000, -1))
+        samples, p = output.sample(), output.mean[0]
+        assert likelihood.refuse(samples) is None
+        assert ((samples.mean(0) - p).abs() / (p * (1 - p) / 40_000).sqrt()).max() < 4.5
+
+
 REFUSED = [
     (gaussian(2), [[0.0, math.nan]], "gaussian needs finite numbers; row 0, column 1 holds nan"),
     (bernoulli(2), [[0.0, 1.0], [0.5, 1.0]], "bernoulli needs zeros and ones; row 1, column 0 holds 0.5"),
@@ -479,6 +518,12 @@ REFUSED = [
     (multinomial(2), [[3.0, math.inf]], "row 0, column 1 holds inf"),
     (logistic_mixture(1), [[0.5]], "one of 256 equidistant numbers from 0 to 1; row 0, column 0 holds 0.5"),
     (logistic_mixture(1), [[256 / 255]], "holds 1.00392"),
+    (
+        one_hot(2, classes=(2,)),
+        [[1.0, 0.0], [1.0, 1.0]],
+        "a single 1 among zeros in each block; row 1, column 0",
+    ),
+    (one_hot(2, classes=(2,)), [[0.5, 0.5]], "row 0, column 0 holds 0.5"),
     (joint(2, [(1, gaussian), (1, bernoulli)]), [[7.0, 2.0]], "zeros and ones in column 1 (bernoulli)"),
     (gaussian(3), [[0.0, 1.0]], "gaussian explains rows of shape (3,); these have shape (2,)"),
 ]
@@ -503,6 +548,8 @@ def test_does_not_look_at_what_is_missing():
         (partial(student_t, 3, df=0), "df is 0"),
         (partial(negative_binomial, 3, dispersion=True), "dispersion is True"),
         (partial(categorical, 3, classes=1), "at least two classes; it was given 1"),
+        (partial(one_hot, 3, classes=(2, 1)), r"at least two classes each.*\[2, 1\], 3 in all"),
+        (partial(one_hot, 3, classes=(2, 2)), r"\[2, 2\], 4 in all; the target has 3"),
         (partial(logistic_mixture, 3, levels=1), "levels=1"),
         (partial(logistic_mixture, 3, low=1.0), "low=1.0"),
         (partial(joint, 3, [(2, gaussian)]), r"\[2\] columns, 2 in all; the target has 3"),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import likelihoods
 from ..likelihoods import Likelihood
-from ..likelihoods.likelihood import REAL, Features
+from ..likelihoods.likelihood import Features
 from ..recipes import nearest
 from .errors import DataError
 from .rows import Rows, observed
@@ -28,15 +28,16 @@ class Preparation:
     """How raw rows become rows for a net, learned from training rows alone; JSON can hold it.
 
     What the encoder reads is (x − shift) / scale, of log(1 + x) where `log`. What is explained is the same
-    where the likelihood is `continuous`; a discrete one explains x itself. `shift` and `scale` are one
-    number, or one for each column; `notes` say in words what was chosen and why.
+    where the likelihood is `continuous`; a discrete one explains x itself. `shift` and `scale`, `continuous`
+    and `log` are one for all, or one for each element of an event; `notes` say in words what was chosen and
+    why.
     """
 
     shape: tuple[int, ...]
     shift: tuple[float, ...]
     scale: tuple[float, ...]
-    continuous: bool = True
-    log: bool = False
+    continuous: bool | tuple[bool, ...] = True
+    log: bool | tuple[bool, ...] = False
     grey: bool = False  # images came without a channel axis, and go out without one
     unread: tuple[int, ...] = ()  # columns that never varied in training: explained, but not read
     notes: tuple[str, ...] = ()
@@ -53,12 +54,16 @@ class Preparation:
             DataError: for rows of another shape than those of training, or too far from them for float32.
         """
         x = self.shaped(x).astype(np.float64)
-        scaled = ((np.log1p(x) if self.log else x) - self._column(self.shift)) / self._column(self.scale)
+        logged = np.log1p(x, out=x.copy(), where=self._column(self.log)) if np.any(self.log) else x
+        scaled = (logged - self._column(self.shift)) / self._column(self.scale)
         check_matrix(scaled)
         input, present = observed(torch.from_numpy(scaled).float())
         if present is not None:
             context = {**context, "observed": present}
-        target = None if self.continuous else observed(torch.from_numpy(x).float())[0]
+        target = None
+        if not np.all(self.continuous):
+            explained = np.where(self._column(self.continuous), scaled, x)
+            target = observed(torch.from_numpy(explained).float())[0]
         if self.unread and input[:, list(self.unread)].any():  # the encoder's weights there are as they began
             target = input if target is None else target
             input = input.clone()
@@ -68,14 +73,14 @@ class Preparation:
     def restore(self, x: Tensor) -> np.ndarray:
         """Targets, or what a model says of them, in the data's own units (float64)."""
         values = x.detach().cpu().double().numpy()
-        values = values * self._column(self.scale) + self._column(self.shift) if self.continuous else values
+        own = values * self._column(self.scale) + self._column(self.shift)
+        values = np.where(self._column(self.continuous), own, values)
         return values[:, 0] if self.grey else values
 
     def log_volume(self, present: Tensor | None) -> np.ndarray | float:
         """Σ log scale over observed elements: log densities of targets minus this are those of the data."""
-        if not self.continuous:
-            return 0.0
-        logs = np.broadcast_to(np.log(self._column(self.scale)), self.shape)
+        logs = np.where(self._column(self.continuous), np.log(self._column(self.scale)), 0.0)
+        logs = np.broadcast_to(logs, self.shape)
         if present is None:
             return float(logs.sum())
         return np.where(present.cpu().numpy(), logs, 0.0).reshape(len(present), -1).sum(1)
@@ -99,8 +104,9 @@ class Preparation:
         fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in state.items()}
         return cls(**fields)
 
-    def _column(self, numbers: tuple[float, ...]) -> np.ndarray:
-        return np.asarray(numbers).reshape(self.shape) if len(numbers) > 1 else np.asarray(numbers[0])
+    def _column(self, each: bool | tuple[float, ...] | tuple[bool, ...]) -> np.ndarray:
+        values = np.asarray(each)
+        return values.reshape(self.shape if values.size > 1 else ())
 
 
 def prepare(
@@ -136,32 +142,35 @@ def prepare(
     else:
         family = _named(likelihood) if isinstance(likelihood, str) else likelihood
     explain = _made(family or likelihoods.gaussian, shape[0] if len(shape) == 1 else shape)
-    continuous = explain.support is REAL
-    log = False
     if explain.name == "multinomial":
         raise DataError(
             "a multinomial says how a row's total is shared out, and not what the total is: train it by "
             'parts with isthmus.fit, or explain counts with "negative_binomial"'
         )
-    if not continuous:
+    continuous, log = _kinds(explain, shape)
+    if not continuous.all():
         refuse(explain, x)
-        ends = torch.tensor([-1.0, 1e6]).view(2, *[1] * len(shape)).expand(2, *shape)
-        below, above = explain.support.contains(ends).flatten(1)
-        log = bool(above.all()) and not below.any()  # counts, without an upper end
+    scaled = continuous | log  # what lies in a known range keeps it
     if scaling == "auto":
-        scaling = "columns" if log or len(shape) == 1 else "whole"
-        scaling = scaling if continuous or log else "none"
-    shift, scale, constant = _affine(np.log1p(x) if log else x, present, scaling)
+        scaling = "columns" if log.any() or len(shape) == 1 else "whole"
+        scaling = scaling if scaled.any() else "none"
+    elif not scaled.any():
+        scaled[...] = True
+    logged = np.log1p(x, out=x.copy(), where=log) if log.any() else x
+    shift, scale, constant = _affine(logged, present, scaling, scaled)
     if len(constant):
         notes.append(f"{_columns(constant)} constant")
+    which = "columns" if scaled.all() else "columns of numbers"
     words = {
-        "columns": "columns are brought to mean 0 and standard deviation 1",
+        "columns": f"{which} are brought to mean 0 and standard deviation 1",
         "whole": "all values are brought to mean 0 and standard deviation 1 together",
         "none": "values are not scaled",
     }
-    notes.append(words[scaling] + (", after log(1 + x)" if log else ""))
+    after = ", after log(1 + x)" if log.all() else ", counts after log(1 + x)" if log.any() else ""
+    notes.append(words[scaling] + after)
     unread = tuple(constant.tolist()) if scaling == "columns" and len(shape) == 1 else ()
-    return Preparation(shape, shift, scale, continuous, log, grey, unread, tuple(notes)), family
+    flags = (_brief(continuous), _brief(log))
+    return Preparation(shape, shift, scale, *flags, grey, unread, tuple(notes)), family
 
 
 def refuse(explain: Likelihood, x: np.ndarray) -> None:
@@ -223,19 +232,48 @@ def _columns(which: np.ndarray) -> str:
     return f"column {which[0]}{more}"
 
 
+def _kinds(explain: Likelihood, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Which elements are any real number, and which are counts: without an upper end, but none below 0."""
+    probes = torch.tensor([-1.5, -1.0, 1e6]).view(3, *[1] * len(shape)).expand(3, *shape)
+    between, below, above = explain.support.contains(probes).numpy()
+    return above & between, above & ~below
+
+
+def _brief(flags: np.ndarray) -> bool | tuple[bool, ...]:
+    return bool(flags.flat[0]) if flags.all() or not flags.any() else tuple(flags.ravel().tolist())
+
+
 def _affine(
-    x: np.ndarray, present: np.ndarray, scaling: str
+    x: np.ndarray, present: np.ndarray, scaling: str, scaled: np.ndarray
 ) -> tuple[tuple[float, ...], tuple[float, ...], np.ndarray]:
-    """Shift, scale, and which columns are constant up to rounding; their scale is 1."""
+    """Shift, scale, and which columns are constant up to rounding; their scale is 1.
+
+    Columns that are not `scaled` are centred where others are, so that a missing value, which reads as 0, is
+    the mean and not one of the values.
+    """
     if scaling == "none":
         return (0.0,), (1.0,), np.array([], int)
     axis = 0 if scaling == "columns" else None
+    if scaling == "whole":
+        present = present & scaled
+    digits = np.finfo(x.dtype if x.dtype.kind == "f" else float).eps
+    half = x.astype(np.float64) / 2  # so that a range never overflows
+    low = np.where(present, half, np.inf).min(axis)
+    high = np.where(present, half, -np.inf).max(axis)
+    empty = low > high
+    low, high = np.where(empty, 0, low), np.where(empty, 0, high)
+    reach = high - low
+    # Of what varies, the range is what counts and not how far it is from 0: time stamps vary late.
+    constant = reach <= 4 * digits * np.maximum(np.abs(low), np.abs(high))
+    reach = np.where(constant, 1.0, reach)
+    unit = np.where(present, (half - low) / reach, 0)  # in [0, 1]: squares neither overflow nor vanish
     count = np.maximum(present.sum(axis), 1)
-    largest = np.maximum(np.where(present, np.abs(x), 0).max(axis), np.finfo(float).tiny)
-    unit = np.where(present, x / largest, 0)  # so that squares neither overflow nor vanish
     mean = unit.sum(axis) / count
     spread = np.sqrt((np.where(present, unit - mean, 0) ** 2).sum(axis) / count)
-    constant = np.atleast_1d(spread < 1e-9).ravel()
-    scale = np.where(spread < 1e-9, 1.0, spread * largest)
-    flat = [tuple(np.atleast_1d(each).ravel().tolist()) for each in (mean * largest, scale)]
-    return flat[0], flat[1], np.flatnonzero(constant)
+    shift = 2 * (low + reach * mean)
+    scale = np.where(constant, 1.0, reach * (2 * spread))
+    if not scaled.all():
+        centre = shift if scaling == "columns" else 0.0
+        shift, scale = np.where(scaled, shift, centre), np.where(scaled, scale, 1.0)
+    flat = [tuple(np.atleast_1d(each).ravel().tolist()) for each in (shift, scale)]
+    return flat[0], flat[1], np.flatnonzero(np.atleast_1d(constant))

@@ -381,6 +381,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows:
         x = self._validated(X)
-        if not self.preparation_.continuous:
+        if not np.all(self.preparation_.continuous):
             refuse(self.model_.autoencoder.likelihood, self.preparation_.shaped(x))  # type: ignore[arg-type]
         return self.preparation_.rows(x, **self._labels(y, len(x)))

@@ -8,7 +8,7 @@ A likelihood is made by a function of the target's shape, and options that a par
 | real numbers            | `gaussian`, `laplace`, `student_t` (outliers) |
 | zeros and ones          | `bernoulli` |
 | in [0, 1]               | `continuous_bernoulli` |
-| classes                 | `categorical` |
+| classes                 | `categorical` (indices), `one_hot` (blocks of zeros and a one) |
 | counts                  | `poisson`, `negative_binomial` (vary more), `zero_inflated_…` of both |
 | counts given their sum  | `multinomial` |
 | grey levels of images   | `logistic_mixture` |
@@ -21,6 +21,7 @@ what is missing: whatever number holds its place, neither the value nor a gradie
 from .binary import bernoulli as bernoulli
 from .binary import continuous_bernoulli as continuous_bernoulli
 from .categories import categorical as categorical
+from .categories import one_hot as one_hot
 from .counts import multinomial as multinomial
 from .counts import negative_binomial as negative_binomial
 from .counts import poisson as poisson
