@@ -8,6 +8,7 @@ from .jacobian import contraction
 from .quantisation import codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
+from .score import score_function
 from .sparsity import kl_to_rate, l0, l1
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "mmd",
     "rbf",
     "reconstruction",
+    "score_function",
     "squared_error",
     "warmup",
 ]
