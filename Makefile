@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?=
 
-.PHONY: demo test check format clean
+.PHONY: demo test check docs format clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## fit four autoencoders on digits, compare them with PCA, write runs/demo
@@ -16,6 +16,9 @@ check: .venv/ready  ## lint, format and types, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/ready  ## the pages, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: .venv/ready
 	$(BIN)/ruff format .
