@@ -5,7 +5,17 @@ import pytest
 import torch
 from sklearn.metrics import r2_score
 
-from isthmus.metrics import mse, mse_per_row, psnr, psnr_per_image, r2, ssim, ssim_per_image
+from isthmus.metrics import (
+    ms_ssim,
+    ms_ssim_per_image,
+    mse,
+    mse_per_row,
+    psnr,
+    psnr_per_image,
+    r2,
+    ssim,
+    ssim_per_image,
+)
 
 # tests/test_metrics_reconstruction.py's `image`, scored by scikit-image 0.26.0 on numpy 2.4.6:
 #   structural_similarity(peak * image(i, h, w), peak * image(i + 0.3, h, w, 0.52), data_range=peak,
@@ -70,6 +80,56 @@ def test_ssim_laws():
     flat, other = np.full((1, 12, 12), 0.5), np.full((1, 12, 12), 0.7)  # no structure: luminance alone
     assert ssim(flat, other, 1.0) == pytest.approx((2 * 0.35 + 1e-4) / (0.25 + 0.49 + 1e-4), abs=1e-12)
     assert ssim(np.ones((1, 1, 1)), np.ones((1, 1, 1)), 1.0) == 1.0  # a window of one pixel
+
+
+# pytorch-msssim 1.0.0 on torch 2.13.0 in float64, of `blended` images:
+#   ms_ssim(x[:, None], y[:, None], data_range=peak, size_average=False)          for i in 0, 1, 2
+# below five scales its steps without the check of the size, which presumes five: `_ssim` of its own and
+# `avg_pool2d(2)` between, the weights divided by their sum
+PYTORCH_MSSSIM = {  # (h, w, peak, scales)
+    (176, 192, 1.0, 5): [0.9376254661096671, 0.9355966265679053, 0.9339555581572699],
+    (256, 208, 255.0, 5): [0.9342349166096462, 0.933514040757181, 0.9318247556731666],
+    (64, 64, 1.0, 3): [0.9226073858160414, 0.9060738160302498, 0.9184711670884768],
+    (28, 28, 1.0, 2): [0.9603534894435702, 0.9605022015216768, 0.9605060413590653],
+}
+PYTORCH_MSSSIM_CHANNELS = 0.9357258836116141  # channels k in 0, 1, 2 of 176 x 192
+
+
+def blended(i, h, w):
+    x = image(i, h, w)
+    return x, 0.7 * x + 0.3 * image(i + 1, h, w, 0.9)
+
+
+@pytest.mark.parametrize("h, w, peak, scales", PYTORCH_MSSSIM)
+def test_ms_ssim_equals_pytorch_msssim(h, w, peak, scales):
+    x, y = (peak * np.stack(images) for images in zip(*(blended(i, h, w) for i in range(3))))
+    theirs = PYTORCH_MSSSIM[h, w, peak, scales]
+    assert ms_ssim_per_image(x, y, peak, scales) == pytest.approx(theirs, abs=1e-6)
+    assert ms_ssim(torch.tensor(x), torch.tensor(y), peak, scales) == pytest.approx(np.mean(theirs), abs=1e-6)
+    assert abs(ssim(x, y, peak) - np.mean(theirs)) > 0.001  # the control: one scale is another number
+
+
+def test_ms_ssim_of_channels_and_its_limits():
+    x, y = (np.stack(images)[None] for images in zip(*(blended(k, 176, 192) for k in range(3))))
+    assert ms_ssim(x, y, 1.0) == pytest.approx(PYTORCH_MSSSIM_CHANNELS, abs=1e-6)
+    assert ms_ssim(x, x, 1.0) == pytest.approx(1.0, abs=1e-12)
+    assert ms_ssim(x, 1 - x, 1.0) == 0.0  # a negative: structure below zero has no real power
+    assert ms_ssim(x, y, 1.0, scales=1) == pytest.approx(ssim(x, y, 1.0), abs=1e-12)
+
+
+def test_ms_ssim_of_odd_sides_and_of_small_images():
+    """161 = 10 · 16 + 1 is the smallest side of five scales; an image and its mirror image are alike."""
+    x, y = (each[None] for each in blended(0, 161, 177))
+    assert 0 < ms_ssim(x, y, 1.0) < 1
+    assert ms_ssim(x[..., :160, :176], y[..., :160, :176], 1.0, scales=4) == pytest.approx(
+        ms_ssim(x, y, 1.0, scales=4), abs=0.01
+    )
+    with pytest.raises(ValueError, match="161 pixels or more, and these images are 28 x 28: take scales=2"):
+        ms_ssim(x[:, :28, :28], y[:, :28, :28], 1.0)
+    with pytest.raises(ValueError, match="shrinks its window"):
+        ms_ssim(x[:, :8, :8], y[:, :8, :8], 1.0, scales=1)
+    with pytest.raises(ValueError, match="scales goes from 1 to 5"):
+        ms_ssim(x, y, 1.0, scales=6)
 
 
 def test_squared_error_alone_misleads():

@@ -1,26 +1,54 @@
-"""Measuring what a model is worth: reconstruction, likelihood, representation."""
+"""Measuring what a model is worth: reconstruction, likelihood, representation, and how sure that is."""
 
+from .clusters import Clusters, cluster_scores
+from .dimension import IntrinsicDimension, intrinsic_dimension
+from .information import MutualInformation, mutual_information
 from .likelihood import Bound, LikelihoodEstimate, bits_per_dimension, elbo, log_likelihood
-from .reconstruction import mse, mse_per_row, psnr, psnr_per_image, r2, ssim, ssim_per_image
+from .neighbours import (
+    continuity,
+    continuity_per_row,
+    knn_probe,
+    trustworthiness,
+    trustworthiness_per_row,
+)
+from .reconstruction import mse, mse_per_row, psnr, psnr_per_image, r2
 from .representation import ActiveUnits, Probe, active_units, kl_per_dimension, linear_probe, principal_angles
+from .significance import Interval, Paired, bootstrap, holm, paired
 from .sparsity import active_per_row, dead_units, hoyer, recovery
+from .structure import ms_ssim, ms_ssim_per_image, ssim, ssim_per_image
 
 __all__ = [
     "ActiveUnits",
     "Bound",
+    "Clusters",
+    "Interval",
+    "IntrinsicDimension",
     "LikelihoodEstimate",
+    "MutualInformation",
+    "Paired",
     "Probe",
     "active_per_row",
     "active_units",
     "bits_per_dimension",
+    "bootstrap",
+    "cluster_scores",
+    "continuity",
+    "continuity_per_row",
     "dead_units",
     "elbo",
+    "holm",
     "hoyer",
+    "intrinsic_dimension",
     "kl_per_dimension",
+    "knn_probe",
     "linear_probe",
     "log_likelihood",
+    "ms_ssim",
+    "ms_ssim_per_image",
     "mse",
     "mse_per_row",
+    "mutual_information",
+    "paired",
     "principal_angles",
     "psnr",
     "psnr_per_image",
@@ -28,4 +56,6 @@ __all__ = [
     "recovery",
     "ssim",
     "ssim_per_image",
+    "trustworthiness",
+    "trustworthiness_per_row",
 ]

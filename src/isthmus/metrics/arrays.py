@@ -26,3 +26,10 @@ def paired(x: Any, x_hat: Any) -> tuple[Array, Array]:
     if x.ndim == 0 or x.size == 0:
         raise ValueError(f"expected at least one row of data, got shape {x.shape}")
     return x, x_hat
+
+
+def positive(peak: float) -> float:
+    """The largest value a pixel can take, checked."""
+    if not peak > 0:
+        raise ValueError(f"peak is the largest value a pixel can take, such as 1.0 or 255; got {peak}")
+    return peak

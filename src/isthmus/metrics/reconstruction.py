@@ -1,4 +1,4 @@
-"""How far a reconstruction is from the data: squared error, PSNR, SSIM, and R² in units that do not matter.
+"""How far a reconstruction is from the data: squared error, PSNR, and R² in units that do not matter.
 
 Every function takes arrays or tensors with one sample a row, (n, ...), sums in float64 and returns a plain
 number, or, where its name says `per_row` or `per_image`, an array (n,).
@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import correlate1d
 
-from .arrays import Array, float64, paired
+from .arrays import Array, float64, paired, positive
 
 
 def mse(x: Any, x_hat: Any, observed: Any = None) -> float:
@@ -94,52 +93,7 @@ def psnr(x: Any, x_hat: Any, peak: float) -> float:
 def psnr_per_image(x: Any, x_hat: Any, peak: float) -> Array:
     """10 log₁₀(peak² / mse) of each image, (n,), in decibels; infinite where an image is exact."""
     with np.errstate(divide="ignore"):
-        return 10 * np.log10(_positive(peak) ** 2 / mse_per_row(x, x_hat))
-
-
-def ssim(x: Any, x_hat: Any, peak: float) -> float:
-    """Structural similarity, the mean over images of `ssim_per_image`: 1 for identical images, at most 1."""
-    return float(ssim_per_image(x, x_hat, peak).mean())
-
-
-def ssim_per_image(x: Any, x_hat: Any, peak: float) -> Array:
-    """Structural similarity of each image, (n,) (Wang, Bovik, Sheikh & Simoncelli 2004, equation 13).
-
-        SSIM = (2 μ_x μ_y + C₁)(2 σ_xy + C₂) / ((μ_x² + μ_y² + C₁)(σ_x² + σ_y² + C₂)),  C_i = (K_i peak)²
-
-    with K₁ = 0.01, K₂ = 0.03 and local means, (population) variances and covariance under an 11 × 11 Gaussian
-    window of σ = 1.5, averaged over the positions where the window lies inside the image. Channels are
-    averaged. This equals scikit-image's `structural_similarity(gaussian_weights=True, sigma=1.5,
-    use_sample_covariance=False)`; its *default* is a uniform 7 × 7 window, and gives other numbers.
-
-    An image of fewer than 11 pixels in height or width has no such window. There the largest odd window that
-    fits is used, its σ shrunk in proportion (1.5 size / 11); compare such values only with each other.
-
-    Args:
-        x, x_hat: (n, h, w) or (n, c, h, w).
-        peak: the largest value a pixel can take.
-    """
-    x, y = paired(x, x_hat)
-    if x.ndim not in (3, 4):
-        raise ValueError(f"SSIM compares images (n, h, w) or (n, c, h, w); this is of shape {x.shape}")
-    size = min(11, *(side - 1 + side % 2 for side in x.shape[-2:]))
-    c1, c2 = (0.01 * _positive(peak)) ** 2, (0.03 * peak) ** 2
-    mu_x, mu_y = _local_mean(x, size), _local_mean(y, size)  # (n, [c,] h - size + 1, w - size + 1)
-    var_x = _local_mean(x * x, size) - mu_x**2
-    var_y = _local_mean(y * y, size) - mu_y**2
-    cov = _local_mean(x * y, size) - mu_x * mu_y
-    similarity = ((2 * mu_x * mu_y + c1) * (2 * cov + c2)) / ((mu_x**2 + mu_y**2 + c1) * (var_x + var_y + c2))
-    return similarity.reshape(len(x), -1).mean(1)
-
-
-def _local_mean(images: Array, size: int) -> Array:
-    """The mean under a Gaussian window of size × size at every position where it fits."""
-    half = size // 2
-    window = np.exp(-0.5 * (np.arange(-half, half + 1) / (1.5 * size / 11)) ** 2)
-    window /= window.sum()
-    height, width = images.shape[-2:]
-    smooth = correlate1d(correlate1d(images, window, -2), window, -1)
-    return smooth[..., half : height - half, half : width - half]
+        return 10 * np.log10(positive(peak) ** 2 / mse_per_row(x, x_hat))
 
 
 def _mask(observed: Any, x: Array) -> np.ndarray:
@@ -149,9 +103,3 @@ def _mask(observed: Any, x: Array) -> np.ndarray:
     if not mask.any():
         raise ValueError("nothing is observed: there is no error to average")
     return mask
-
-
-def _positive(peak: float) -> float:
-    if not peak > 0:
-        raise ValueError(f"peak is the largest value a pixel can take, such as 1.0 or 255; got {peak}")
-    return peak

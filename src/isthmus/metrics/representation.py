@@ -13,6 +13,7 @@ from torch import Tensor
 from ..model import Learner
 from .arrays import Array, float64
 from .passes import Rows, at_rest, batches, rows_of, stochastic
+from .significance import Interval, bootstrap
 
 
 def kl_per_dimension(model: Learner, rows: Rows) -> Tensor:
@@ -66,12 +67,16 @@ def active_units(model: Learner, rows: Rows, threshold: float = 0.01) -> ActiveU
 
 
 class Probe(NamedTuple):
-    """What a linear model reads off a code, beside what it gets without looking at it (`baseline`)."""
+    """What a simple model reads off a code, beside what it gets without looking at it (`baseline`).
+
+    `interval` is the bootstrap's over the test rows, for the probe as it was trained.
+    """
 
     score: float
     standard_error: float
     baseline: float
     measure: Literal["accuracy", "r2"]
+    interval: Interval
 
     @property
     def accuracy(self) -> float:
@@ -105,23 +110,34 @@ def linear_probe(codes_train: Any, y_train: Any, codes_test: Any, y_test: Any) -
     from sklearn.preprocessing import StandardScaler
     from sklearn.utils.multiclass import type_of_target
 
-    codes_train, y_train = _labelled(codes_train, y_train)
-    codes_test, y_test = _labelled(codes_test, y_test)
+    codes_train, y_train = labelled(codes_train, y_train)
+    codes_test, y_test = labelled(codes_test, y_test)
     if type_of_target(y_train) == "continuous":
         ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 5, 17))).fit(codes_train, y_train)
-        error, base = np.square(y_test - ridge.predict(codes_test)), np.square(y_test - y_train.mean())
-        ratio = error.mean() / base.mean()
-        standard_error = float(np.std(error - ratio * base) / (math.sqrt(len(y_test)) * base.mean()))
-        return Probe(float(1 - ratio), standard_error, 0.0, "r2")
-    classes, counts = np.unique(y_train, return_counts=True)
-    if len(classes) < 2:
+        return judged(ridge.predict(codes_test), y_test, y_train, numbers=True)
+    if (y_train == y_train[0]).all():
         raise ValueError(
-            f"a probe needs two classes to tell apart; every training row is labelled {classes[0]}"
+            f"a probe needs two classes to tell apart; every training row is labelled {y_train[0]}"
         )
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)).fit(codes_train, y_train)
-    accuracy = float((logistic.predict(codes_test) == y_test).mean())
+    return judged(logistic.predict(codes_test), y_test, y_train, numbers=False)
+
+
+def judged(predicted: np.ndarray, y_test: np.ndarray, y_train: np.ndarray, numbers: bool) -> Probe:
+    """What predictions are worth: R² of numbers, accuracy of labels."""
+    if numbers:
+        error, base = np.square(y_test - predicted), np.square(y_test - y_train.mean())
+        ratio = error.mean() / base.mean()
+        standard_error = float(np.std(error - ratio * base) / (math.sqrt(len(y_test)) * base.mean()))
+        both = np.stack([error, base], 1)
+        interval = bootstrap(both, lambda rows: float(1 - rows[:, 0].sum() / (rows[:, 1].sum() or 1.0)))
+        return Probe(float(1 - ratio), standard_error, 0.0, "r2", interval)
+    classes, counts = np.unique(y_train, return_counts=True)
+    hits = predicted == y_test
+    accuracy = float(hits.mean())
     baseline = float((y_test == classes[counts.argmax()]).mean())
-    return Probe(accuracy, math.sqrt(accuracy * (1 - accuracy) / len(y_test)), baseline, "accuracy")
+    error_of_it = math.sqrt(accuracy * (1 - accuracy) / len(y_test))
+    return Probe(accuracy, error_of_it, baseline, "accuracy", bootstrap(hits))
 
 
 def principal_angles(a: Any, b: Any) -> Array:
@@ -145,7 +161,8 @@ def principal_angles(a: Any, b: Any) -> Array:
     return np.degrees(subspace_angles(a, b))
 
 
-def _labelled(codes: Any, y: Any) -> tuple[Array, np.ndarray]:
+def labelled(codes: Any, y: Any) -> tuple[Array, np.ndarray]:
+    """Codes (n, d) and a target for each, (n,)."""
     codes = float64(codes)
     y = y.detach().cpu().numpy() if isinstance(y, Tensor) else np.asarray(y)
     if len(codes) != len(y) or y.ndim != 1 or not len(y):
