@@ -10,11 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import harness, speed
 from benchmarks.harness import Pair, Side, Worker, alternate, compare, quietest, record, write
+
+from isthmus import seeded
 
 PRETENDING = "benchmarks.sides.pretending"
 
@@ -230,3 +233,23 @@ def test_synthetic_data_repeats_and_real_data_are_used_where_they_are(
     assert x.equal(again) and description == same and description["name"].startswith("synthetic")
     assert set(x.unique().tolist()) == {0.0, 1.0}
     assert description["sha256"] == hashlib.sha256(x.byte().numpy().tobytes()).hexdigest()
+
+
+def test_the_arithmetic_alone_ends_at_the_weights_of_the_loop_by_hand() -> None:
+    """Its gradients are written out; autograd's are the reference."""
+    from benchmarks.sides import arithmetic, handwritten
+    from benchmarks.workload import decoder_layers, encoder_layers
+
+    x = (torch.rand(640, 12, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    ends = []
+    for alone in (True, False):
+        with seeded(0):
+            encoder, decoder = encoder_layers(12, 8, 6), decoder_layers(3, 8, 12)
+            parameters = [*encoder.parameters(), *decoder.parameters()]
+            if alone:
+                loss = arithmetic.epoch(parameters, x)
+            else:
+                loss = handwritten.epoch(encoder, decoder, parameters, x)
+        ends.append((loss, parameters))
+    assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-6)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ends[0][1], ends[1][1]))
