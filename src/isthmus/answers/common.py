@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,10 @@ from ..data import load
 from ..model import Learner
 from ..randomness import seeded
 from ..training import adam, cosine, fit
-from .evidence import Budget
+from .evidence import Budget, Picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Model = TypeVar("Model", bound=Learner)
 
@@ -88,6 +91,23 @@ def squared(x: np.ndarray, seen: np.ndarray) -> float:
 def count(model: torch.nn.Module) -> int:
     """Parameters, each once however often it is used."""
     return sum(p.numel() for p in model.parameters())
+
+
+def side_by_side(title: str, alt: str, rows: Mapping[str, np.ndarray]) -> Picture:
+    """Square pictures with a name before every row of them; each (n, d), grey values between 0 and 1."""
+    across = max(len(pictures) for pictures in rows.values())
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(len(rows), across, squeeze=False)
+        for line, (name, pictures) in zip(axes, rows.items()):
+            for axis, picture in zip(line, pictures):
+                axis.imshow(picture.reshape(2 * (round(picture.size**0.5),)), cmap="gray_r", vmin=0, vmax=1)
+            for axis in line:
+                axis.set(xticks=[], yticks=[], frame_on=False)
+            line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        figure.suptitle(title)
+
+    return Picture(title, alt, draw, (1.6 + 0.62 * across, 0.5 + 0.68 * len(rows)))
 
 
 def _ask(model: Learner, x: Any, answer: Any) -> np.ndarray:

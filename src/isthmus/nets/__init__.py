@@ -3,6 +3,7 @@
 from .conditional import OneHot
 from .constrained import unit_columns
 from .convolutional import convs, residual_block
+from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .initialise import initialise
 
@@ -14,6 +15,7 @@ __all__ = [
     "initialise",
     "mlp",
     "mlps",
+    "multiplications",
     "residual_block",
     "size",
     "transposed",
