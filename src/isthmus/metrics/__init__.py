@@ -1,5 +1,6 @@
 """Measuring what a model is worth: reconstruction, likelihood, representation, and how sure that is."""
 
+from .aggregate import KLParts, kl_parts
 from .clusters import Clusters, cluster_scores
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .information import MutualInformation, mutual_information
@@ -23,6 +24,7 @@ __all__ = [
     "Clusters",
     "Interval",
     "IntrinsicDimension",
+    "KLParts",
     "LikelihoodEstimate",
     "MutualInformation",
     "Paired",
@@ -39,6 +41,7 @@ __all__ = [
     "holm",
     "hoyer",
     "intrinsic_dimension",
+    "kl_parts",
     "kl_per_dimension",
     "knn_probe",
     "linear_probe",
