@@ -17,6 +17,7 @@ from .representation import ActiveUnits, Probe, active_units, kl_per_dimension, 
 from .significance import Interval, Paired, bootstrap, holm, paired
 from .sparsity import active_per_row, dead_units, hoyer, recovery
 from .structure import ms_ssim, ms_ssim_per_image, ssim, ssim_per_image
+from .suggestion import Suggestion, suggest_dim
 
 __all__ = [
     "ActiveUnits",
@@ -29,6 +30,7 @@ __all__ = [
     "MutualInformation",
     "Paired",
     "Probe",
+    "Suggestion",
     "active_per_row",
     "active_units",
     "bits_per_dimension",
@@ -59,6 +61,7 @@ __all__ = [
     "recovery",
     "ssim",
     "ssim_per_image",
+    "suggest_dim",
     "trustworthiness",
     "trustworthiness_per_row",
 ]

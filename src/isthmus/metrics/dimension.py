@@ -70,8 +70,9 @@ def distinct(x: Any) -> tuple[Array, int]:
     x = x.reshape(len(x), -1)
     if not np.isfinite(x).all():
         raise ValueError("there are missing or infinite values; fill them, or leave those rows out")
-    spread = x.std() or 1.0
-    rounded = np.round((x - x.mean(0)) / spread, 9)  # copies but for rounding are copies
+    spread = x.std(0)
+    scaled = (x - x.mean(0)) / np.where(spread > 0, spread, 1.0)
+    rounded = np.round(scaled, 9)  # copies but for rounding are copies
     once = x[np.unique(rounded, axis=0, return_index=True)[1]]
     if len(once) < 10:
         raise ValueError(
