@@ -44,7 +44,10 @@ def test_units_do_not_matter_by_columns_and_do_as_they_are():
     same, found = suggest_dim(x * scale + 5), suggest_dim(x)
     assert same.dim == found.dim == 2
     np.testing.assert_allclose(same.evidence, found.evidence, rtol=1e-5, atol=1e-9)
-    assert suggest_dim(x * scale, units="whole").dim != suggest_dim(x, units="whole").dim  # the control
+    rng = np.random.default_rng(0)
+    metres, millimetres = rng.normal(size=(800, 2)), 1e4 * rng.normal(size=(800, 2))
+    both = np.hstack([metres, millimetres])
+    assert suggest_dim(both).dim == 4 and suggest_dim(both, units="whole").dim == 2
 
 
 @pytest.mark.parametrize("dim", [1, 3, 6])

@@ -70,7 +70,8 @@ def suggest_dim(x: Any, *, units: str = "columns", seed: int = 0) -> Suggestion:
     *straight* dimensions there are: of a curved manifold it says too many, of a few noisy columns too few.
 
     Trust it up to about ten dimensions and from about 500 rows. Noise larger than the distance between
-    neighbours hides what is below. A closed surface, a sphere or a ring, cannot be laid out in as many
+    neighbours hides what is below; strong curvature in many dimensions, too few rows to follow it, adds to
+    the number (a ten-dimensional one of 2000 rows, bent over the width of its codes, was taken for 11 or 12). A closed surface, a sphere or a ring, cannot be laid out in as many
     numbers as it has dimensions: take one more. In doubt `isthmus compare` with several `--dim`.
 
     Args:
@@ -149,7 +150,7 @@ def _corrected(estimate: float, n: int) -> float:
 
 
 def _local(rows: Array, near: float, rng: np.random.Generator) -> Array:
-    """Log eigenvalues around a row, (m,), the largest first: means over rows and two sizes of the vicinity."""
+    """Log eigenvalues around a row, (m,), the largest first: means over rows and over two sizes."""
     from sklearn.neighbors import NearestNeighbors
 
     n, d = rows.shape
