@@ -70,9 +70,10 @@ def suggest_dim(x: Any, *, units: str = "columns", seed: int = 0) -> Suggestion:
     *straight* dimensions there are: of a curved manifold it says too many, of a few noisy columns too few.
 
     Trust it up to about ten dimensions and from about 500 rows. Noise larger than the distance between
-    neighbours hides what is below; strong curvature in many dimensions, too few rows to follow it, adds to
-    the number (a ten-dimensional one of 2000 rows, bent over the width of its codes, was taken for 11 or 12). A closed surface, a sphere or a ring, cannot be laid out in as many
-    numbers as it has dimensions: take one more. In doubt `isthmus compare` with several `--dim`.
+    neighbours hides what is below. Strong curvature in many dimensions, with too few rows to follow it, adds
+    to the number: a ten-dimensional manifold of 2000 rows, bent within the width of its codes, was taken for
+    11 or 12. A closed surface, a sphere or a ring, cannot be laid out in as many numbers as it has
+    dimensions: take one more. In doubt, `isthmus compare` with several `--dim`.
 
     Args:
         x: (n, ...), flattened; of more than 3000 distinct rows, 3000 at random. Repeated rows count once.
