@@ -140,7 +140,7 @@ def prepare(
         family, why = choose(x[present], counts)
         notes.append(why)
     else:
-        family = _named(likelihood) if isinstance(likelihood, str) else likelihood
+        family = named_family(likelihood) if isinstance(likelihood, str) else likelihood
     explain = _made(family or likelihoods.gaussian, shape[0] if len(shape) == 1 else shape)
     if explain.name == "multinomial":
         raise DataError(
@@ -194,7 +194,8 @@ def choose(values: np.ndarray, counts: bool) -> tuple[Family | None, str]:
     return None, f"{'whole' if whole else 'real'} numbers: the method's likelihood for real numbers{hint}"
 
 
-def _named(name: str) -> Family:
+def named_family(name: str) -> Family:
+    """A likelihood of `isthmus.likelihoods` by its name; `DataError` with the nearest where there is none."""
     known = [n for n in dir(likelihoods) if n.islower() and callable(getattr(likelihoods, n))]
     if name not in known:
         raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from torch import Tensor
 
 from ..data import DataError, Rows
 from ..data.preparation import Family, Preparation, prepare, refuse
+from ..data.schema import Schema
 from ..model import Learner
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
 from ..runs import load, read_header, save
 from ..training import adam, cosine, fit
 from ..training.checkpoints import write_atomically
-from .door import counted, labels_of, values_of
+from .door import counted, frame_of, labels_of, numbers_of, table_of, values_of
 from .inference import codes, decoded, passes
 
 STEPS = 3000  # that epochs="auto" aims at, in 10 epochs or more
@@ -36,6 +38,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     >>> z = Embedder("vae", dim=16, random_state=0).fit_transform(X)  # doctest: +SKIP
 
     Missing values are NaN. Rows are scaled as the data ask for; what comes out is in the data's own units.
+    Frames may hold words, booleans, categories and dates too (see `isthmus.data.schema.Schema`): then rows
+    come back as frames, with the names and types that they had.
 
     Parameters:
         recipe: the name of a method (see `isthmus models`), or a `Recipe`, whose arguments take part in
@@ -43,6 +47,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         dim: width of the code; None for what the recipe says.
         likelihood: "auto" looks at the data; a name or a function from `isthmus.likelihoods`.
         scaling: "auto", "columns", "whole" or "none"; see `isthmus.data.preparation.prepare`.
+        columns: what columns of a frame are to be taken for: {"zip": "category"}; others are looked at.
         epochs: "auto" for about 3000 steps, and 10 epochs at least.
         batch_size, lr, weight_decay: of Adam, whose rate falls along a cosine to zero.
         held_out, monitor, patience: a share of the rows for early stopping on a term; see `isthmus.fit`.
@@ -55,6 +60,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     Attributes:
         model_: the trained `Learner`. recipe_: what built it. history_: what `fit` returned.
         preparation_: scaling and what was noticed, `notes_` in words. classes_: labels, if conditional.
+        schema_: what each column of a frame was taken for; None where all are plain numbers.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         *,
         likelihood: str | Family = "auto",
         scaling: str = "auto",
+        columns: dict[str, str] | None = None,
         epochs: int | str = "auto",
         batch_size: int = 128,
         lr: float = 2e-3,
@@ -83,6 +90,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self.dim = dim
         self.likelihood = likelihood
         self.scaling = scaling
+        self.columns = columns
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -111,13 +119,17 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             ValueError: for data that cannot be learned from (`DataError` says where), and for options that do
                 not fit; TypeError for an argument that the recipe does not take.
         """
+        table = table_of(X, self.columns)
+        self.schema_ = None if table is None else Schema.infer(table, self.columns)
         x = self._validated(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         recipe = self._recipe()
         likelihood = (
             recipe.arguments.get("likelihood", "auto") if self.likelihood == "auto" else self.likelihood
         )
-        kind = getattr(values_of(X), "dtype", np.dtype(float))
+        if self.schema_ is not None:
+            likelihood = self.schema_.likelihood(numbers_of(recipe.function, likelihood))
+        kind = getattr(values_of(X) if self.schema_ is None else x, "dtype", np.dtype(float))
         counts = np.issubdtype(kind, np.integer) and kind != np.uint8
         self.preparation_, family = prepare(x, likelihood, self.scaling, counts=counts)
         batch_size = counted("batch_size", self.batch_size, 1)
@@ -177,22 +189,22 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """`fit`, then `transform` of the same rows."""
         return self.fit(X, y, **params).transform(X, y)
 
-    def inverse_transform(self, Z: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
+    def inverse_transform(self, Z: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Codes (n, dim) -> expected rows, in the data's own units."""
         check_is_fitted(self)
         z = torch.as_tensor(np.array(Z, np.float32))
         if z.ndim != 2 or z.shape[1] != self._n_features_out:
             raise ValueError(f"codes are (n, {self._n_features_out}); these have shape {tuple(z.shape)}")
-        return np.concatenate(
-            [self.preparation_.restore(o.mean) for o in decoded(self.model_, z, self._labels(y, len(z)))]
-        )
+        expected = [
+            self.preparation_.restore(o.mean) for o in decoded(self.model_, z, self._labels(y, len(z)))
+        ]
+        return self._given(np.concatenate(expected))
 
-    def reconstruct(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
+    def reconstruct(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Rows as the model sees them, in the data's own units; missing values are filled too."""
-        rows = self._rows(X, y)
-        return np.concatenate([self.preparation_.restore(o.mean) for _, _, o in passes(self.model_, rows)])
+        return self._given(self._expected(self._rows(X, y)), X)
 
-    def impute(self, X: ArrayLike, y: ArrayLike | None = None, rounds: int = 5) -> np.ndarray:
+    def impute(self, X: ArrayLike, y: ArrayLike | None = None, rounds: int = 5) -> Any:
         """Rows with missing values filled by their expectation, and everything else untouched.
 
         What was filled is read again and filled anew, `rounds` times: Rezende et al. 2014, appendix F, with
@@ -203,16 +215,15 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         filled = np.array(self.preparation_.shaped(x), np.float64)
         missing = np.isnan(filled)
         for _ in range(max(1, rounds) if missing.any() else 0):
-            guess = np.concatenate(
-                [self.preparation_.restore(o.mean) for _, _, o in passes(self.model_, rows)]
-            )
-            filled[missing] = guess.reshape(filled.shape)[missing]
+            filled[missing] = self._expected(rows).reshape(filled.shape)[missing]
             rows = self.preparation_.rows(filled, **self._labels(y, len(x)))
+        if self._schema is not None:
+            return self._schema.fill(frame_of(X), filled)
         return filled.reshape(x.shape)
 
     def sample(
         self, n: int = 1, y: ArrayLike | None = None, *, noise: bool = True, random_state: Any = None
-    ) -> np.ndarray:
+    ) -> Any:
         """(n, ...) new rows in the data's own units: draws, or without `noise` their expectation."""
         check_is_fitted(self)
         n = counted("n", n, 1)
@@ -220,9 +231,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         with torch.no_grad(), seeded(int(check_random_state(random_state).randint(2**31 - 1))):
             z = self.model_.autoencoder.latent.sample(n)
             outputs = decoded(self.model_, z, labels)
-            return np.concatenate(
-                [self.preparation_.restore(o.sample() if noise else o.mean) for o in outputs]
-            )
+            rows = [self.preparation_.restore(o.sample() if noise else o.mean) for o in outputs]
+        return self._given(np.concatenate(rows))
 
     def score_samples(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
         """How well each row is explained (n,), in nats: log p(x | z) at the code, minus its KL if it has one.
@@ -249,12 +259,14 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def notes_(self) -> list[str]:
         """What was noticed about the data and chosen for them."""
         check_is_fitted(self, "preparation_")
-        return list(self.preparation_.notes)
+        return [*(self._schema.describe() if self._schema is not None else []), *self.preparation_.notes]
 
     def save(self, folder: str | Path) -> Path:
         """Write recipe, weights and preprocessing into a run folder: JSON and safetensors, no pickle."""
         check_is_fitted(self)
-        text = json.dumps(self.preparation_.to_json(), ensure_ascii=False).encode()
+        state = self.preparation_.to_json()
+        state |= {} if self._schema is None else {"schema": self._schema.to_json()}
+        text = json.dumps(state, ensure_ascii=False).encode()
         header = {**self._header(), "preprocessing": hashlib.sha256(text).hexdigest()}
         folder = save(folder, self.model_, self.recipe_, estimator=header)
         write_atomically(folder / "preprocessing.json", text)
@@ -271,7 +283,10 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         state = dict.fromkeys(fields) | header["estimator"]
         try:
             text = path.read_bytes()
-            preparation = Preparation.from_json(json.loads(text))
+            prepared = json.loads(text)
+            columns = prepared.pop("schema", None)
+            preparation = Preparation.from_json(prepared)
+            schema = None if columns is None else Schema.from_json(columns)
         except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise ValueError(f"{path} is missing or damaged: {error}") from error
         if state["preprocessing"] not in (None, hashlib.sha256(text).hexdigest()):
@@ -282,7 +297,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         recipe = Recipe.read(header["model"], trusted)
         learned = state["from_data"] or ()
         self = cls(Recipe(recipe.function, **{k: v for k, v in recipe.arguments.items() if k not in learned}))
-        self.preparation_, self.recipe_, self.model_ = preparation, recipe, model
+        self.preparation_, self.schema_, self.recipe_, self.model_ = preparation, schema, recipe, model
         self.n_features_in_ = state["n_features_in"]
         self._n_features_out = self.model_.autoencoder.latent.dim
         if state["feature_names"] is not None:
@@ -326,14 +341,19 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             self.model_.load_state_dict(weights)
 
     def _validated(self, X: ArrayLike, reset: bool = False) -> np.ndarray:
-        """Rows as float, NaN where missing; pictures in their shape."""
-        values, named = values_of(X), hasattr(X, "columns")
+        """Rows as float, NaN where missing; pictures in their shape, mixed tables encoded."""
         if not reset:
             check_is_fitted(self)
-            if len(self.preparation_.shape) == 3:
-                values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
-                values, named = self.preparation_.shaped(values), False
-                values = values[:, 0] if self.preparation_.grey else values
+        if self._schema is not None:
+            frame = frame_of(X)
+            if reset:
+                validate_data(self, frame, reset=True, skip_check_array=True)
+            return self._schema.encode(frame, remark=lambda words: warnings.warn(words, stacklevel=4))
+        values, named = values_of(X), hasattr(X, "columns")
+        if not reset and len(self.preparation_.shape) == 3:
+            values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+            values, named = self.preparation_.shaped(values), False
+            values = values[:, 0] if self.preparation_.grey else values
         x = check_array(
             values,
             accept_sparse="csr",
@@ -345,6 +365,18 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         validate_data(self, X if named else x, reset=reset, skip_check_array=True)
         return x.toarray() if hasattr(x, "toarray") else x
+
+    @property
+    def _schema(self) -> Schema | None:
+        return getattr(self, "schema_", None)  # what an earlier version pickled has none
+
+    def _expected(self, rows: Rows) -> np.ndarray:
+        """What the model makes of rows, in the data's own units."""
+        return np.concatenate([self.preparation_.restore(o.mean) for _, _, o in passes(self.model_, rows)])
+
+    def _given(self, x: np.ndarray, like: Any = None) -> Any:
+        """Rows as they came: an array, or a frame."""
+        return x if self._schema is None else self._schema.decode(x, None if like is None else frame_of(like))
 
     def _recipe(self) -> Recipe:
         recipe = self.recipe if isinstance(self.recipe, Recipe) else Recipe(self.recipe)
