@@ -163,4 +163,4 @@ def test_booleans_alone_are_bernoulli():
     frame = pd.DataFrame({name: rng.random(50) < 0.4 for name in "abc"})
     model = small().fit(frame)
     assert model.recipe_.arguments["likelihood"].__name__ == "bernoulli"
-    assert (model.sample(5, random_state=0).dtypes == bool).all()
+    assert set(model.sample(5, random_state=0).dtypes.map(str)) == {"bool"}
