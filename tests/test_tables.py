@@ -16,13 +16,15 @@ from isthmus.likelihoods import gaussian
 from isthmus.models import METHODS
 
 WINE = load("wine")
+assert WINE.train.y is not None
+KIND = WINE.train.y
 
 
 def cellar(rows: slice = slice(None)) -> pd.DataFrame:
     """Wine, its cultivar as a word, and columns that hang together with it."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(WINE.train.x[:, :6], columns=list(WINE.columns or ())[:6])
-    kind = WINE.train.y
+    kind = KIND
     frame["cultivar"] = np.array(["Barolo", "Grignolino", "Barbera"])[kind]
     frame["bottle"] = np.where(rng.random(len(kind)) < 0.9, np.array(list("mls"))[kind], "l")
     frame["organic"] = np.where((kind == 1) ^ (rng.random(len(kind)) < 0.1), "yes", "no")
@@ -121,6 +123,7 @@ def test_columns_go_by_name_and_what_is_new_is_warned_of(fitted, frame):
 
 def test_kinds_may_be_said(frame):
     model = small(columns={"stars": "category", "filled": "ignore"}).fit(frame)
+    assert model.schema_ is not None
     kinds = {column.name: column.kind for column in model.schema_.columns}
     assert kinds["stars"] == "category" and kinds["filled"] == "identifier"
     numbers = frame[list(frame.columns[:6])]
@@ -133,7 +136,7 @@ def test_kinds_may_be_said(frame):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_takes_mixed_tables(name, frame):
-    frame, y = frame[:40], WINE.train.y[:40]
+    frame, y = frame[:40], KIND[:40]
     model = Embedder(name, epochs=1, random_state=0)
     if name == "linear_vae":  # whose objective is in closed form for Gaussians alone
         with pytest.raises(ValueError, match="a Gaussian whose scale"):

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     import pandas
 
 ISO = "ISO8601"  # pandas' name for 2024-01-31, 2024-01-31T12:30:00+01:00 and all between
-DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d %b %Y", "%d %B %Y")
-DAYS += ("%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%m/%d/%y")
+DAYS = (
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y"),
+    *("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y"),
+)
 TIMES = ("", " %H:%M", " %H:%M:%S")
 STEPS = (86400.0, 3600.0, 60.0, 1.0, 1e-3)
 

@@ -172,10 +172,10 @@ class Schema:
 
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Schema:
-        columns = [
-            Column(**{name: tuple(v) if isinstance(v, list) else v for name, v in each.items()})
-            for each in state["columns"]
-        ]
+        columns = []
+        for each in state["columns"]:
+            fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in each.items()}
+            columns.append(Column(**fields))
         return cls(tuple(columns))
 
     def _aligned(self, frame: pandas.DataFrame, remark: Remark) -> pandas.DataFrame:
