@@ -516,7 +516,8 @@ def test_damaged_metrics_matter_to_evaluate_alone(isthmus, refused, copy, sales,
 
 
 @pytest.mark.parametrize(
-    "verb", "demo fit embed reconstruct score impute sample evaluate models datasets cite version".split()
+    "verb",
+    "demo fit compare embed reconstruct score impute sample evaluate models datasets cite version".split(),
 )
 def test_every_verb_helps(isthmus, verb):
     result = isthmus(verb, "--help")

@@ -24,6 +24,7 @@ _HOME = {
     "Term": "objective",
     "Trace": "trace",
     "cite": "runs",
+    "compare": "comparing",
     "evaluate": "training",
     "fit": "training",
     "load": "runs",
@@ -35,6 +36,7 @@ _HOME = {
 }
 _ROOMS = {
     "baselines",
+    "comparing",
     "corruptions",
     "data",
     "distributions",
@@ -49,6 +51,7 @@ _ROOMS = {
 }
 
 if TYPE_CHECKING:
+    from .comparing import compare as compare
     from .estimators import Embedder as Embedder
     from .latents import Latent as Latent
     from .model import Autoencoder as Autoencoder

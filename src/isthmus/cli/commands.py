@@ -101,6 +101,41 @@ def fit(
 
 
 @app.command()
+def compare(
+    data: Data,
+    methods: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Two or more methods, or one.")],
+    dim: Annotated[
+        int | None, typer.Option(min=1, help="Width of the code, for PCA too; suggested if not given.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Fits of each method.")] = 3,
+    epochs: Annotated[int | None, typer.Option(min=0, help="By default enough for 3000 steps.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An argument, for every method that takes it."),
+    ] = None,
+    labels: Labels = None,
+    test: Annotated[float, typer.Option(help="Share of a file's rows held out.", min=0, max=1)] = 0.2,
+    seed: Seed = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 128,
+    lr: Annotated[float, typer.Option(help="Learning rate of Adam at the start.", min=0)] = 2e-3,
+    out: Annotated[Path | None, typer.Option(help="Where to write, .csv or .json.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Which method, and is it better than PCA?
+
+    Each is fitted with several seeds to the same rows, and judged on rows that none has seen.
+    After Ctrl-C, what was finished is judged.
+
+    Example: isthmus compare digits autoencoder vae denoising --seeds 3
+    """
+    from .compare import Asked, compare
+
+    asked = Asked(dim, seeds, epochs, settings or [], labels, test, seed, batch_size, lr)
+    compare(data, methods, asked, out, json, quiet)
+
+
+@app.command()
 def embed(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
     """Codes of rows.
 

@@ -1,0 +1,112 @@
+"""The verb `compare`: several methods on the same rows, beside PCA."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..comparing import MethodComparison
+from ..comparing import compare as contest
+from ..recipes import Recipe, named, parameters
+from ..training import write_atomically
+from .misuse import Misuse, Stopped
+from .output import say, show, to_json
+from .settings import arguments
+from .source import source
+
+
+class Asked(NamedTuple):
+    """What every method gets alike."""
+
+    dim: int | None
+    seeds: int
+    epochs: int | None
+    settings: list[str]
+    labels: str | None
+    test: float
+    seed: int
+    batch_size: int
+    lr: float
+
+
+def compare(
+    data: str, methods: Sequence[str], asked: Asked, out: Path | None, as_json: bool, quiet: bool
+) -> None:
+    """Carry out the comparison. Raises what `isthmus.cli.run` turns into an exit status."""
+    if out is not None and out.suffix not in (".csv", ".json"):
+        raise Misuse(f"--out {out}: a comparison is written as .csv or .json")
+    recipes = _recipes(methods, asked.settings)
+    given = source(data, asked.labels)
+    train, test, held = given.parts(
+        asked.test, asked.seed, by_label=any("classes" in parameters(r.function) for r in recipes.values())
+    )
+    if test is None:
+        raise Misuse("a comparison needs rows held out: --test 0.2, of a file with more than one row")
+    remark = (lambda words: None) if quiet else say
+    remark(f"{given.name}: {len(given.all.x)} rows; {held}")
+    found = contest(
+        train.x,
+        recipes,
+        dim=asked.dim,
+        y=train.labels,
+        test=test.x,
+        y_test=test.labels,
+        seeds=asked.seeds,
+        epochs="auto" if asked.epochs is None else asked.epochs,
+        units="whole" if given.pixels else "columns",
+        seed=asked.seed,
+        name=f"rows of {given.name}",
+        say=remark,
+        batch_size=asked.batch_size,
+        lr=asked.lr,
+    )
+    record = {
+        "data": {"name": given.name, "sha256": given.fingerprint()},
+        **asked._asdict(),
+        **found.to_json(),
+    }
+    if out is not None:
+        write_atomically(out, (to_json(record) + "\n" if out.suffix == ".json" else _csv(found)).encode())
+    show(record if as_json else str(found))
+    if out is not None:
+        remark(f"written to {out}")
+    if found.stopped:
+        raise Stopped("stopped; what was finished is above" + (f" and in {out}" if out is not None else ""))
+
+
+def _recipes(methods: Sequence[str], settings: Sequence[str]) -> dict[str, Recipe]:
+    """Each method with the settings that it takes.
+
+    Raises:
+        Misuse: for an unknown method, one named twice, and a setting that none of them takes.
+    """
+    recipes: dict[str, Recipe] = {}
+    for name in methods:
+        try:
+            method = named(name)
+        except ValueError as error:
+            raise Misuse(str(error)) from error
+        if method.__name__ in recipes:
+            raise Misuse(f"{name} is named twice")
+        known = parameters(method)
+        taken = [text for text in settings if _setting(text) in known]
+        recipes[method.__name__] = Recipe(method, **arguments(method, taken))
+    for text in settings:
+        if not any(_setting(text) in parameters(recipe.function) for recipe in recipes.values()):
+            arguments(next(iter(recipes.values())).function, [text])  # says what is wrong with it
+    return recipes
+
+
+def _setting(text: str) -> str:
+    return text.partition("=")[0].strip().replace("-", "_").partition(".")[0]
+
+
+def _csv(found: MethodComparison) -> str:
+    header, lines = found.to_rows()
+    text = io.StringIO()
+    writer: Any = csv.writer(text, lineterminator="\n")
+    writer.writerows([header, *lines])
+    return text.getvalue()

@@ -1,0 +1,239 @@
+"""Methods beside PCA: the right winner on data where it is known, and nothing lost when something fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import isthmus
+from isthmus import Embedder, Recipe
+from isthmus.baselines import beside, pca
+from isthmus.cli import run
+from isthmus.comparing import contest
+from isthmus.metrics import holm, paired
+
+QUICK: dict[str, Any] = {"dim": 1, "seeds": 2, "epochs": 60, "batch_size": 32, "lr": 5e-3}
+
+
+def arc(n=240, seed=0):
+    """Most of a circle in four columns: one number says where on it, and no straight line does."""
+    rng = np.random.default_rng(seed)
+    t = rng.uniform(0, 4.5, n)
+    x = np.stack([np.cos(t), np.sin(t)], 1) @ rng.normal(size=(2, 4))
+    return x + 0.02 * rng.normal(size=x.shape)
+
+
+def line(n=200, seed=0):
+    """A straight line in five columns, with noise: nothing is to be won over PCA."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 1)) @ rng.normal(size=(1, 5)) + 0.5 * rng.normal(size=(n, 5))
+
+
+@pytest.fixture(scope="module")
+def won():
+    return isthmus.compare(arc(), ["linear", "autoencoder"], **QUICK)
+
+
+def test_a_curve_is_won_by_an_autoencoder(won):
+    assert [each.name for each in won.results] == ["autoencoder", "linear"]
+    best = won.results[0]
+    assert won.verdict.startswith("Take autoencoder (best of 2):") and "ahead in 2 of 2 seeds" in won.verdict
+    assert best.ahead == 2 and best.p < 0.05 and best.mean < 0.7 * won.baselines[1].mse
+    assert "It beats linear" in won.verdict and "Not better than PCA: linear." in won.verdict
+
+
+def test_a_line_is_not():
+    found = isthmus.compare(line(), ["autoencoder"], **{**QUICK, "epochs": 20})
+    assert found.verdict.startswith("Take PCA")
+    untrained = isthmus.compare(line(), ["autoencoder"], **{**QUICK, "epochs": 0})
+    assert untrained.verdict.startswith("Take PCA")
+    assert "loses to it by" in untrained.verdict or "has learned nothing" in untrained.verdict
+
+
+def test_the_figures_are_those_of_the_rows(won):
+    """Error, interval and p again from the estimators themselves, the split's rows and `paired`."""
+    x = arc()
+    split = isthmus.data.split(len(x), 0.2, seed=0)
+    train, test = x[split.train], x[split.held_out]
+    scale = train.std(0)
+    linear = np.square((test - pca(train / scale, 1).reconstruct(test / scale) * scale) / scale).mean(1)
+    options: dict[str, Any] = {"epochs": 60, "batch_size": 32, "lr": 5e-3}
+    errors = [
+        np.square(
+            (test - Embedder(name, 1, random_state=seed, **options).fit(train).reconstruct(test)) / scale
+        ).mean(1)
+        for name in ("autoencoder", "linear")
+        for seed in (0, 1)
+    ]
+    first, second = np.mean(errors[:2], 0), np.mean(errors[2:], 0)
+    tests = [paired(linear, each) for each in (first, second)]
+    best = won.results[0]
+    assert best.mse == pytest.approx([each.mean() for each in errors[:2]], rel=1e-6)
+    assert best.versus_pca.interval == pytest.approx(tests[0].interval, rel=1e-6)
+    assert best.p == pytest.approx(holm([each.p for each in tests])[0])
+    assert won.best_two.difference == pytest.approx((second - first).mean(), rel=1e-6)
+    by_one = beside(train, test, 1, test + np.sqrt(first)[:, None] * scale, "x")
+    assert [b.mse for b in won.baselines] == pytest.approx([each.mse for each in by_one.scores[:2]], rel=1e-9)
+
+
+def test_it_repeats_and_the_order_of_methods_does_not_matter(won):
+    again = isthmus.compare(arc(), ["autoencoder", "linear"], **QUICK)
+    assert [each.mse for each in again.results] == [each.mse for each in won.results]
+    assert again.verdict == won.verdict
+
+
+def test_one_failing_method_does_not_lose_the_others():
+    found = isthmus.compare(line(), ["vq_vae", "conditional_vae", "linear"], **{**QUICK, "epochs": 2})
+    assert [each.name for each in found.results] == ["linear", "vq_vae", "conditional_vae"]
+    assert "takes no argument 'dim'" in found.results[1].why and "conditional" in found.results[2].why
+    assert "vq_vae failed: vq_vae takes no argument 'dim'" in str(found)
+    assert found.to_json()["methods"][1]["failed"] == found.results[1].why
+    with pytest.raises(ValueError, match="no method could be fitted. vq_vae takes no argument"):
+        isthmus.compare(line(), ["vq_vae"], **QUICK)
+
+
+def test_ctrl_c_keeps_what_was_finished(monkeypatch):
+    fits = []
+
+    class Interrupted(Embedder):
+        def fit(self, X, y=None):
+            fits.append(repr(self.recipe))
+            if len(fits) == 4:
+                raise KeyboardInterrupt
+            return super().fit(X, y)
+
+    monkeypatch.setattr(contest, "Embedder", Interrupted)
+    found = isthmus.compare(line(), ["linear", "autoencoder"], **{**QUICK, "epochs": 2})
+    assert found.stopped and found.verdict.startswith("Stopped after 3 of 4 fits")
+    assert sorted(len(each.mse) for each in found.results) == [1, 2]
+    fits[:] = ["linear"] * 3
+    with pytest.raises(KeyboardInterrupt):  # nothing was finished, so there is nothing to keep
+        isthmus.compare(line(), ["linear"], **QUICK)
+
+
+def test_gaps_pictures_labels_and_frames():
+    pandas = pytest.importorskip("pandas")
+    quick = {**QUICK, "epochs": 2, "seeds": 1}
+    gaps = line()
+    gaps[np.random.default_rng(0).random(gaps.shape) < 0.2] = np.nan
+    found = isthmus.compare(gaps, ["vae"], **quick)
+    assert np.isfinite(found.results[0].mean) and found.rows == (160, 40)
+    pictures = line().reshape(200, 1, 5)
+    flat = isthmus.compare(line(), ["linear"], **quick, units="whole")
+    assert isthmus.compare(pictures, ["linear"], **quick, units="whole").results[0].mse == flat.results[0].mse
+    y = np.arange(200) % 2
+    assert not isthmus.compare(line(), ["conditional_vae"], y=y, **quick).results[0].why
+    frame = pandas.DataFrame(line(), columns=list("abcde"))
+    assert isthmus.compare(frame, ["linear"], **quick).results[0].mse == pytest.approx(
+        isthmus.compare(line(), ["linear"], **quick).results[0].mse
+    )
+
+
+def test_recipes_rows_of_their_own_and_a_suggested_size():
+    x = arc(300)
+    found = isthmus.compare(
+        x[:200],
+        {"wide": Recipe("autoencoder", hidden=(64,)), "narrow": Recipe("autoencoder", hidden=(4,))},
+        test=x[200:],
+        seeds=1,
+        epochs=2,
+    )
+    assert {each.name for each in found.results} == {"wide", "narrow"} and found.rows == (200, 100)
+    assert found.dim == 1 and "suggest_dim: 1 dimension should suffice" in found.notes[0]
+    exact = isthmus.compare(line(), ["linear"], **{**QUICK, "dim": 5, "epochs": 1, "seeds": 1})
+    assert "exact" in exact.verdict and "Take PCA" in exact.verdict
+
+
+@pytest.mark.parametrize(
+    "words, arguments",
+    [
+        ("rows held out", {"test": 0.0}),
+        ("rows held out", {"test": np.zeros((0, 5))}),
+        ("columns and held-out rows 4", {"test": np.zeros((3, 4))}),
+        ("1 or more; got 0", {"seeds": 0}),
+        ('"columns" or "whole"', {"units": "rows"}),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(words, arguments):
+    with pytest.raises(ValueError, match=words):
+        isthmus.compare(line(), ["linear"], **{**QUICK, **arguments})
+
+
+def test_methods_are_named_once_and_exist():
+    with pytest.raises(ValueError, match="named twice"):
+        isthmus.compare(line(), ["linear", "linear"], **QUICK)
+    with pytest.raises(ValueError, match='did you mean "vae"'):
+        isthmus.compare(line(), ["vea"], **QUICK)
+    with pytest.raises(ValueError, match="no method to compare"):
+        isthmus.compare(line(), [], **QUICK)
+
+
+# on the command line
+
+
+@pytest.fixture
+def sales(tmp_path):
+    path = tmp_path / "sales.csv"
+    np.savetxt(path, line(), delimiter=",", header="a,b,c,d,e", comments="")
+    return path
+
+
+def call(capsys, *arguments: object) -> tuple[int, str, str]:
+    status = run([str(each) for each in arguments])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_compare_on_the_command_line(capsys, sales, tmp_path):
+    command = ("compare", sales, "linear", "autoencoder", "--seeds", 2, "--epochs", 2, "--dim", 2)
+    settings = ("--set", "hidden=16", "--quiet")
+    status, out, err = call(capsys, *command, *settings, "--out", tmp_path / "a.json")
+    assert status == 0 and err == "" and "Take" in out and "PCA 2" in out
+    status, text, _ = call(capsys, *command, *settings, "--json", "--out", tmp_path / "a.csv")
+    numbers = json.loads(text)
+    written = json.loads((tmp_path / "a.json").read_text())
+    for record in (numbers, written):  # the clock is the one thing that differs
+        for each in record["methods"]:
+            del each["seconds"]
+    assert numbers == written and numbers["verdict"] in out and numbers["settings"] == ["hidden=16"]
+    lines = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
+    assert [each["method"] for each in lines[:2]] == ["mean", "PCA 2"] and len(lines) == 6
+    for each in numbers["methods"]:
+        mine = [float(line["mse"]) for line in lines if line["method"] == each["name"]]
+        assert mine == pytest.approx(each["mse"]["seeds"])
+
+
+@pytest.mark.parametrize(
+    "status, words, arguments",
+    [
+        (2, 'did you mean "vae"?', ["vea"]),
+        (2, "named twice", ["vae", "vae"]),
+        (2, 'did you mean "beta"?', ["beta_vae", "--set", "bta=3"]),
+        (2, "rows held out", ["vae", "--test", "0"]),
+        (2, ".csv or .json", ["vae", "--out", "x.xlsx"]),
+        (2, "Missing argument", []),
+        (1, "no method could be fitted", ["vq_vae", "--dim", "2"]),
+    ],
+)
+def test_compare_used_wrongly(capsys, sales, status, words, arguments):
+    found, out, err = call(capsys, "compare", sales, *arguments)
+    assert found == status and out == "" and words in err.splitlines()[-1] and "Traceback" not in err
+
+
+def test_ctrl_c_on_the_command_line(capsys, sales, tmp_path, monkeypatch):
+    class Interrupted(Embedder):
+        def fit(self, X, y=None):
+            if self.random_state == 1:
+                raise KeyboardInterrupt
+            return super().fit(X, y)
+
+    monkeypatch.setattr(contest, "Embedder", Interrupted)
+    out = tmp_path / "a.json"
+    status, text, err = call(capsys, "compare", sales, "linear", "--epochs", 1, "--dim", 2, "--out", out)
+    assert status == 130 and "Stopped after 1 of 3 fits" in text and "what was finished" in err
+    assert json.loads(Path(out).read_text())["stopped"] is True
