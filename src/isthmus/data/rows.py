@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..trace import NOTHING, Batch
+from .blocks import Blocks, blocks
 from .errors import DataError
 
 
@@ -60,6 +61,16 @@ class Rows:
         target = input if self.target is self.input else self.target[start:stop]
         return Batch(input, target, {name: part[start:stop] for name, part in self.context.items()})
 
+    def order(self, seed: int, epoch: int) -> Tensor:
+        """The order (n,) of an epoch's rows: any."""
+        return epoch_order(len(self), seed, epoch)
+
+    def subset(self, index: np.ndarray) -> Rows:
+        """Only the rows at these positions."""
+        batch = self.take(torch.as_tensor(index).to(self.device))
+        target = None if batch.target is batch.input else batch.target
+        return Rows(batch.input, target, **batch.context)
+
     def to(self, device: torch.device | str) -> Rows:
         """The same rows on another device."""
         target = None if self.target is self.input else self.target.to(device)
@@ -74,7 +85,11 @@ class MappedRows:
     Only the rows of one batch are read, converted to float32 and moved to the device, so memory stays flat.
     Where the batch misses values (NaN), zeros stand in their place and the context says which elements are
     `observed`. `transform`, a function of the tensor that keeps its shape (scaling, say), is applied to the
-    input; a separate target is taken as it is stored. Context arrays keep their dtype.
+    input; a separate target is taken as it is stored. Context arrays keep their dtype. `prepare` makes a
+    batch of rows as they are stored, in place of all that.
+
+    A memory map larger than `isthmus.data.blocks.ALLOWANCE` is read by blocks, in an order that mixes those
+    of many blocks at a time.
     """
 
     def __init__(
@@ -83,12 +98,14 @@ class MappedRows:
         target: Any = None,
         *,
         transform: Callable[[Tensor], Tensor] | None = None,
+        prepare: Callable[[np.ndarray], Batch] | None = None,
         device: torch.device | str = "cpu",
         **context: Any,
     ):
         self.input = _array(input)
         self.target = self.input if target is None else _array(target)
         self.transform = transform
+        self.prepare = prepare
         self.device = torch.device(device)
         self.context = {name: _array(part) for name, part in context.items()}
         same_length(input=self.input, target=self.target, **self.context)
@@ -102,18 +119,45 @@ class MappedRows:
         order = np.argsort(wanted, kind="stable")  # a disk is read forwards; `restore` puts rows back
         restore = np.empty_like(order)
         restore[order] = np.arange(len(order))
-        return self._batch(lambda array: _dense(array[wanted[order]])[restore])
+
+        def gather(array: Any) -> np.ndarray:
+            return array[wanted] if isinstance(array, Blocks) else _dense(array[wanted[order]])[restore]
+
+        return self._batch(gather)
 
     def span(self, start: int, stop: int) -> Batch:
         """Rows start to stop."""
         return self._batch(lambda array: np.array(_dense(array[start:stop])))
 
+    def order(self, seed: int, epoch: int) -> Tensor:
+        """The order (n,) of an epoch's rows: any, or one in which blocks are read once."""
+        if isinstance(self.input, Blocks):
+            return self.input.order(seed, epoch)
+        return epoch_order(len(self), seed, epoch)
+
+    def subset(self, index: np.ndarray) -> MappedRows:
+        """Only the rows at these positions, which ascend."""
+        return self._with(lambda a: a.subset(index) if isinstance(a, Blocks) else a[index], self.device)
+
     def to(self, device: torch.device | str) -> MappedRows:
         """The same rows, their batches delivered on another device."""
-        target = None if self.target is self.input else self.target
-        return MappedRows(self.input, target, transform=self.transform, device=device, **self.context)
+        return self._with(lambda array: array, device)
+
+    def _with(self, change: Callable[[Any], Any], device: torch.device | str) -> MappedRows:
+        input = change(self.input)
+        target = None if self.target is self.input else change(self.target)
+        context = {name: change(part) for name, part in self.context.items()}
+        return MappedRows(
+            input, target, transform=self.transform, prepare=self.prepare, device=device, **context
+        )
 
     def _batch(self, gather: Callable[[Any], np.ndarray]) -> Batch:
+        if self.prepare is not None:
+            made = self.prepare(gather(self.input))
+            input = made.input.to(self.device)
+            target = input if made.target is made.input else made.target.to(self.device)
+            own = {name: self._tensor(gather(part)) for name, part in self.context.items()}
+            return Batch(input, target, {**{k: v.to(self.device) for k, v in made.context.items()}, **own})
         input, mask = observed(self._floats(gather(self.input)))
         if self.transform is not None:
             input = self.transform(input)
@@ -189,6 +233,9 @@ def _array(values: Any) -> Any:
     """An array that rows can be gathered from: memory maps and sparse matrices stay what they are."""
     if isinstance(values, Tensor):
         return values.detach().cpu().numpy()
+    values = blocks(values)
+    if isinstance(values, Blocks):
+        return values
     return values.tocsr() if hasattr(values, "tocsr") else np.asarray(values)
 
 

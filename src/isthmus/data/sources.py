@@ -16,12 +16,17 @@ from .catalogue import names
 from .csvs import read_csv, repeated
 from .errors import DataError
 from .files import read_idx, read_npy, read_npz
+from .frames import FRAMES, ending, read_frame
+from .parquet import parts, read_parquet
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 CELLS = 1 << 22  # checked at a time, so that a memory map stays on disk
-WORKS = "a .csv, .tsv, .npy, .npz (or path.npz:key), .idx or -ubyte file (.csv, .tsv and IDX also with .gz)"
+WORKS = (
+    "a .csv, .tsv, .jsonl, .npy, .npz (or path.npz:key), .parquet, .feather, .arrow, .idx or -ubyte file "
+    "(text and IDX also with .gz), or a folder of Parquet files"
+)
 
 
 class Table(NamedTuple):
@@ -113,25 +118,38 @@ def check_matrix(
 
 def _file(text: str) -> Table:
     head, _, tail = text.rpartition(":")
-    stem, key = (head, tail) if head.endswith(".npz") else (text, None)
+    stem, key = (head, tail) if head.lower().endswith(".npz") else (text, None)
     path = Path(stem).expanduser()
+    if path.is_dir() and (folder := _folder(path)) is not None:
+        return folder
     if not path.is_file():
         raise DataError(_not_found(path))
-    name = path.name.removesuffix(".gz")
+    name = path.name.lower().removesuffix(".gz")
     columns, labels = None, None
     values: np.ndarray
     if name.endswith((".csv", ".tsv")):
         values, columns = read_csv(path)
-    elif path.suffix == ".npy":
+    elif name.endswith(".parquet"):
+        values, columns = read_parquet(path)
+    elif ending(path) in FRAMES:
+        values, columns = _frame(read_frame(path))
+    elif path.suffix.lower() == ".npy":
         values = read_npy(path)
-    elif path.suffix == ".npz":
+    elif path.suffix.lower() == ".npz":
         values, labels = read_npz(path, key)
     elif name.endswith((".idx", "-ubyte")):
         values = read_idx(path)
     else:
         raise DataError(f"{path} has no ending that is known; what works is {WORKS}")
     _check_kind(values, str(path))
-    return Table(values, columns, labels, Path(name).stem)
+    return Table(values, columns, labels, path.name[: len(Path(name).stem)])
+
+
+def _folder(path: Path) -> Table | None:
+    """A folder of Parquet files as one table; None for another."""
+    if not parts(path):
+        return None
+    return Table(*read_parquet(path), None, path.name)
 
 
 def _not_found(path: Path) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..data import DataError, read, read_frame
+from ..data.blocks import blocks
 from ..data.preparation import named_family
 from ..likelihoods import gaussian
 
@@ -20,12 +21,14 @@ PLAIN = re.compile(r"(sparse\[)?u?(int|float)\d+")  # numbers of numpy, pandas o
 
 
 def values_of(X: Any) -> Any:
-    """Tensors, frames and masked arrays as arrays, with NaN in their gaps; anything else as it is.
+    """Tensors, frames and masked arrays as arrays, NaN in their gaps; a large memory map by its blocks.
 
     Raises:
         DataError: where a column holds no numbers, naming it.
     """
-    return read(X).values if isinstance(X, Tensor | np.ma.MaskedArray) or hasattr(X, "columns") else X
+    if isinstance(X, Tensor | np.ma.MaskedArray) or hasattr(X, "columns"):
+        return read(X).values
+    return blocks(X)
 
 
 def table_of(X: Any, asked: Mapping[str, str] | None = None) -> Any:

@@ -6,6 +6,8 @@ import hashlib
 import json
 import sys
 import warnings
+from functools import partial
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
-from ..data import DataError, Rows
+from ..data import DataError, MappedRows, Rows
+from ..data.blocks import Blocks
 from ..data.preparation import Family, Preparation, prepare, refuse
 from ..data.schema import Schema
+from ..data.streams import mapped_rows, numbered, prepare_blocks
 from ..model import Learner
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
@@ -27,7 +31,7 @@ from ..runs import load, read_header, save
 from ..training import adam, cosine, fit
 from ..training.checkpoints import write_atomically
 from .door import counted, frame_of, labels_of, numbers_of, table_of, values_of
-from .inference import codes, decoded, passes
+from .inference import codes, decoded, passes, some
 
 STEPS = 3000  # that epochs="auto" aims at, in 10 epochs or more
 
@@ -131,7 +135,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             likelihood = self.schema_.likelihood(numbers_of(recipe.function, likelihood))
         kind = getattr(values_of(X) if self.schema_ is None else x, "dtype", np.dtype(float))
         counts = np.issubdtype(kind, np.integer) and kind != np.uint8
-        self.preparation_, family = prepare(x, likelihood, self.scaling, counts=counts)
+        look: Any = prepare_blocks if isinstance(x, Blocks) else prepare
+        self.preparation_, family = look(x, likelihood, self.scaling, counts=counts)
         batch_size = counted("batch_size", self.batch_size, 1)
         epochs = self._epochs(-(-len(x) // batch_size))
         steps = epochs * -(-len(x) // batch_size)
@@ -154,7 +159,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             self.model_: Learner = self.recipe_()
         if self.verbose:
             print("\n".join(self.notes_), file=sys.stderr)
-        rows = self.preparation_.rows(x, **context)
+        rows = self._prepared(x, context)
         self.history_ = fit(
             self.model_,
             rows,
@@ -175,7 +180,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         self.model_.to("cpu").eval()
         self._n_features_out = self.model_.autoencoder.latent.dim
-        self.model_.autoencoder.latent.fit_prior(codes(self.model_, rows))
+        self.model_.autoencoder.latent.fit_prior(codes(self.model_, some(rows)))
         if self.folder is not None:
             self.save(self.folder)
         return self
@@ -340,8 +345,11 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             weights = {name: torch.as_tensor(np.array(v)) for name, v in state["model_"].items()}
             self.model_.load_state_dict(weights)
 
-    def _validated(self, X: ArrayLike, reset: bool = False) -> np.ndarray:
-        """Rows as float, NaN where missing; pictures in their shape, mixed tables encoded."""
+    def _validated(self, X: ArrayLike, reset: bool = False) -> Any:
+        """Rows as float, NaN where missing; pictures in their shape, mixed tables encoded.
+
+        What is larger than memory stays where it is.
+        """
         if not reset:
             check_is_fitted(self)
         if self._schema is not None:
@@ -350,6 +358,9 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 validate_data(self, frame, reset=True, skip_check_array=True)
             return self._schema.encode(frame, remark=lambda words: warnings.warn(words, stacklevel=4))
         values, named = values_of(X), hasattr(X, "columns")
+        if isinstance(values, Blocks):
+            validate_data(self, values, reset=reset, skip_check_array=True)
+            return values
         if not reset and len(self.preparation_.shape) == 3:
             values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
             values, named = self.preparation_.shaped(values), False
@@ -370,7 +381,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _schema(self) -> Schema | None:
         return getattr(self, "schema_", None)  # what an earlier version pickled has none
 
-    def _expected(self, rows: Rows) -> np.ndarray:
+    def _expected(self, rows: Rows | MappedRows) -> np.ndarray:
         """What the model makes of rows, in the data's own units."""
         return np.concatenate([self.preparation_.restore(o.mean) for _, _, o in passes(self.model_, rows)])
 
@@ -411,8 +422,16 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             )
         return {"labels": torch.from_numpy(np.searchsorted(self.classes_, labels))}
 
-    def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows:
+    def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows | MappedRows:
         x = self._validated(X)
         if not np.all(self.preparation_.continuous):
-            refuse(self.model_.autoencoder.likelihood, self.preparation_.shaped(x))  # type: ignore[arg-type]
-        return self.preparation_.rows(x, **self._labels(y, len(x)))
+            explain: Any = self.model_.autoencoder.likelihood
+            for first, part in x.spans() if isinstance(x, Blocks) else ((0, x),):
+                with numbered(partial(add, first)):
+                    refuse(explain, self.preparation_.shaped(part))
+        return self._prepared(x, self._labels(y, len(x)))
+
+    def _prepared(self, x: np.ndarray | Blocks, context: dict[str, Tensor]) -> Rows | MappedRows:
+        if isinstance(x, Blocks):
+            return mapped_rows(self.preparation_, x, **context)
+        return self.preparation_.rows(x, **context)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Rows
+from ..data import MappedRows, Rows
 from ..distributions import Distribution
 from ..model import Autoencoder, Learner
 from ..trace import Batch, Code
 
 CHUNK = 4096  # rows a pass
+SOME = 32 * CHUNK
 
 
-def passes(model: Learner, rows: Rows) -> Iterator[tuple[Batch, Code, Distribution]]:
+def passes(model: Learner, rows: Rows | MappedRows) -> Iterator[tuple[Batch, Code, Distribution]]:
     """Each chunk of rows, its code, and what the model says of it."""
     judge = precise(model)
     for batch in chunks(rows):
@@ -29,7 +31,7 @@ def passes(model: Learner, rows: Rows) -> Iterator[tuple[Batch, Code, Distributi
         yield trace.batch, trace.code, trace.output
 
 
-def codes(model: Learner, rows: Rows) -> Tensor:
+def codes(model: Learner, rows: Rows | MappedRows) -> Tensor:
     """(n, dim), float32: means or modes."""
     judge = precise(model)
     with torch.no_grad():
@@ -45,12 +47,17 @@ def decoded(model: Learner, z: Tensor, context: Mapping[str, Tensor]) -> Iterato
             yield judge.decode(z[start : start + CHUNK].double(), **part)
 
 
+def some(rows: Rows | MappedRows) -> Rows | MappedRows:
+    """All rows that are in memory, and of others as many as say what their codes are like."""
+    return rows if isinstance(rows, Rows) else rows.subset(np.sort(rows.order(0, 0)[:SOME].numpy()))
+
+
 def precise(model: Learner) -> Autoencoder:
     """A copy of the part that tasks use, in float64 and eval()."""
     return copy.deepcopy(model.autoencoder).double().eval()
 
 
-def chunks(rows: Rows) -> Iterator[Batch]:
+def chunks(rows: Rows | MappedRows) -> Iterator[Batch]:
     """Rows in order, in float64."""
     for start in range(0, len(rows), CHUNK):
         batch = rows.span(start, start + CHUNK)

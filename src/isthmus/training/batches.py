@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import MappedRows, Rows, epoch_order, observed, read, split
+from ..data import MappedRows, Rows, observed, read, split
+from ..data.blocks import Blocks
 from ..randomness import Stream, mixed
 from ..trace import NOTHING, Batch
 
@@ -32,7 +33,7 @@ def as_rows(data: Data) -> Rows | MappedRows | Iterable[Any]:
         return data
     if isinstance(data, Batch):
         return Rows(data.input, None if data.target is data.input else data.target, **data.context)
-    if isinstance(data, np.memmap):
+    if isinstance(data, np.memmap | Blocks):
         return MappedRows(data)
     if isinstance(data, str | os.PathLike) or hasattr(data, "tocsr") or hasattr(data, "columns"):
         table = read(data)
@@ -79,12 +80,11 @@ def parts(data: Data, held_out: float | Data | None, seed: int) -> tuple[Any, An
         raise ValueError(f"held_out is a share between 0 and 1, or data of its own, not {held_out!r}")
     if not isinstance(held_out, float):
         return rows, as_rows(held_out), None
-    if not isinstance(rows, Rows):
-        raise ValueError("a fraction can be held out of rows in memory only: give held-out data of its own")
+    if not isinstance(rows, Rows | MappedRows):
+        raise ValueError("a fraction can be held out of rows only, not of batches: give held-out data")
     cut = split(len(rows), held_out, seed=seed)
-    numbers = torch.as_tensor(cut.train)
-    kept, aside = (as_rows(rows.take(torch.as_tensor(i).to(rows.device))) for i in (numbers, cut.held_out))
-    return kept, aside if len(cut.held_out) else None, numbers
+    aside = rows.subset(cut.held_out) if len(cut.held_out) else None
+    return rows.subset(cut.train), aside, torch.as_tensor(cut.train)
 
 
 def placed(rows: Any, device: torch.device) -> Any:
@@ -116,7 +116,7 @@ def epoch(
             if position >= start:
                 yield moved(as_batch(item), device), None
     n = len(rows)
-    order = torch.arange(n) if seed is None else epoch_order(n, seed, number)
+    order = torch.arange(n) if seed is None else rows.order(seed, number)
     here = rows.device if isinstance(rows, Rows) else torch.device("cpu")
     cuts = order.to(here).split(size)
     if len(cuts) > 1 and len(cuts[-1]) == 1:  # one row has no variance: normalisation would fail on it
@@ -139,9 +139,10 @@ def fingerprint(rows: Any) -> dict[str, Any] | None:
     """How many rows, and a checksum of some: enough to notice other data. None for an iterable."""
     if not isinstance(rows, Rows | MappedRows):
         return None
-    some = rows.take(
-        torch.linspace(0, len(rows) - 1, min(len(rows), 256), dtype=torch.float64).long().to(rows.device)
-    )
+    places = torch.linspace(0, len(rows) - 1, min(len(rows), 256), dtype=torch.float64).long()
+    if isinstance(rows, MappedRows):  # where each place may cost a block: few of them, and neighbours
+        places = torch.unique((places[::32, None] + torch.arange(32)).clamp(max=len(rows) - 1))
+    some = rows.take(places.to(rows.device if isinstance(rows, Rows) else "cpu"))
     digest = hashlib.sha256()
     for part in (some.input, some.target, *some.context.values()):
         digest.update(f"{tuple(part.shape)} {part.dtype}".encode())

@@ -1,0 +1,177 @@
+"""Arrays larger than memory: read by blocks of neighbouring rows, of which a few are kept."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ALLOWANCE = 256 << 20  # bytes that the blocks of one array may take; smaller arrays are simply loaded
+BLOCK = 1 << 20  # bytes read at a time: a disk is fast from here on, and many blocks still mix well
+
+
+class Store(ABC):
+    """Rows on disk, read in stretches: `shape` (n, ...), `dtype`, and the first row of every block, and n."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    starts: np.ndarray
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Rows start to stop, (stop - start, ...), in memory of their own."""
+
+
+class Mapped(Store):
+    """A memory-mapped array, whose pages go back to the system once they are copied."""
+
+    def __init__(self, array: np.memmap):
+        self.array = array
+        self.shape, self.dtype = array.shape, array.dtype
+        rows = max(1, BLOCK // max(1, row_bytes(self)))
+        self.starts = np.append(np.arange(0, len(array), rows), len(array))
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        values = np.array(self.array[start:stop])
+        pages = getattr(self.array, "_mmap", None)
+        # Not of a private copy (mode "c"), whose changes are nowhere else.
+        if isinstance(pages, mmap.mmap) and self.array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+            pages.madvise(mmap.MADV_DONTNEED)
+        return values
+
+
+class Blocks:
+    """An array (n, ...) over a store: slices and rows are read when asked for, and memory stays flat.
+
+    Rows that are asked for by number come out of blocks that are kept, at most `allowance` bytes of them, so
+    an order is fast where it stays among a few blocks for a while: `order` gives such a one. `index`,
+    ascending, leaves only those rows.
+    """
+
+    def __init__(self, store: Store, index: np.ndarray | None = None, allowance: int | None = None):
+        self.store, self.index = store, index
+        self.allowance = ALLOWANCE if allowance is None else allowance
+        self.dtype = store.dtype
+        self.starts = store.starts if index is None else np.searchsorted(index, store.starts)
+        self.shape = (int(self.starts[-1]), *store.shape[1:])
+        longest = int(np.diff(self.starts).max(initial=1))
+        self.slots = max(2, self.allowance // max(1, longest * row_bytes(store)))
+        self.slots = min(self.slots, 2 * len(self.starts))
+        self.kept: np.ndarray | None = None  # (slots, longest, ...), made when first needed
+        self.longest = longest
+        self.slot = np.full(len(self.starts) - 1, -1)  # of each block, -1 where it is not kept
+        self.holds = np.full(self.slots, -1)  # the block in each slot
+        self.used = np.zeros(self.slots, np.int64)
+        self.clock = 0
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.shape[0] * row_bytes(self.store)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("rows on disk become an array in memory only by being copied")
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, which: slice | np.ndarray) -> np.ndarray:
+        """Rows of a slice without a step, or at these positions (b,), in that order."""
+        if isinstance(which, slice):
+            start, stop, _ = which.indices(len(self))
+            return self._span(start, max(start, stop))
+        which = np.asarray(which)
+        blocks = np.searchsorted(self.starts, which, side="right") - 1
+        wanted = np.unique(blocks)
+        if len(wanted) > self.slots:  # scattered over more blocks than can be kept
+            values = np.empty((len(which), *self.shape[1:]), self.dtype)
+            for block in wanted:
+                here = blocks == block
+                values[here] = self._load(block)[which[here] - self.starts[block]]
+            return values
+        self._keep(wanted)
+        assert self.kept is not None
+        flat = self.kept.reshape(-1, *self.shape[1:])
+        return flat.take(self.slot[blocks] * self.longest + which - self.starts[blocks], 0)
+
+    def spans(self) -> Iterator[tuple[int, np.ndarray]]:
+        """All rows, in stretches of about a block, each with the number of its first row."""
+        for block, start in enumerate(self.starts[:-1]):
+            if self.starts[block + 1] > start:
+                yield int(start), self._load(block)
+
+    def subset(self, index: np.ndarray) -> Blocks:
+        """Only the rows at these positions, which ascend."""
+        return Blocks(self.store, index if self.index is None else self.index[index], self.allowance)
+
+    def order(self, seed: int, epoch: int) -> Tensor:
+        """A permutation (n,) of seed and epoch alone: blocks at random, and at random within a few of them.
+
+        As many as half of what may be kept are mixed at a time, so that the next can come while the last rows
+        of these are used.
+        """
+        generator = np.random.default_rng([seed, epoch])
+        counts = np.diff(self.starts)
+        shuffled = generator.permutation(len(counts))
+        together = max(1, self.slots // 2)
+        parts = []
+        for first in range(0, len(shuffled), together):
+            blocks = shuffled[first : first + together]
+            parts.append(
+                generator.permutation(np.concatenate([np.arange(*self.starts[b : b + 2]) for b in blocks]))
+            )
+        return torch.from_numpy(np.concatenate(parts)) if parts else torch.empty(0, dtype=torch.long)
+
+    def _span(self, start: int, stop: int) -> np.ndarray:
+        if self.index is None:
+            return self.store.read(start, stop)
+        wanted = self.index[start:stop]
+        values = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        at = np.searchsorted(wanted, self.store.starts)
+        for block in np.flatnonzero(np.diff(at)):
+            first, last = self.store.starts[block : block + 2]
+            here = slice(at[block], at[block + 1])
+            values[here] = self.store.read(int(first), int(last))[wanted[here] - first]
+        return values
+
+    def _load(self, block: int) -> np.ndarray:
+        return self._span(int(self.starts[block]), int(self.starts[block + 1]))
+
+    def _keep(self, wanted: np.ndarray) -> None:
+        """Have these blocks in memory, in place of those that were longest without use."""
+        if self.kept is None:
+            self.kept = np.empty((self.slots, self.longest, *self.shape[1:]), self.dtype)
+        self.clock += 1
+        here = self.slot[wanted]
+        self.used[here[here >= 0]] = self.clock
+        missing = wanted[here < 0]
+        if not len(missing):
+            return
+        for block, slot in zip(missing, np.argsort(self.used, kind="stable")):
+            if self.holds[slot] >= 0:
+                self.slot[self.holds[slot]] = -1
+            values = self._load(block)
+            self.kept[slot, : len(values)] = values
+            self.slot[block], self.holds[slot], self.used[slot] = slot, block, self.clock
+
+
+def blocks(values: Any) -> Any:
+    """A memory map that is larger than the allowance by its blocks; anything else as it is."""
+    if isinstance(values, np.memmap) and values.nbytes > ALLOWANCE and values.dtype.kind in "biuf":
+        return Blocks(Mapped(values))
+    return values
+
+
+def row_bytes(store: Store) -> int:
+    return math.prod(store.shape[1:]) * store.dtype.itemsize
