@@ -3,6 +3,7 @@
 from .aggregate import KLParts, kl_parts
 from .clusters import Clusters, cluster_scores
 from .dimension import IntrinsicDimension, intrinsic_dimension
+from .generation import frechet_distance
 from .information import MutualInformation, mutual_information
 from .likelihood import Bound, LikelihoodEstimate, bits_per_dimension, elbo, log_likelihood
 from .neighbours import (
@@ -40,6 +41,7 @@ __all__ = [
     "continuity_per_row",
     "dead_units",
     "elbo",
+    "frechet_distance",
     "holm",
     "hoyer",
     "intrinsic_dimension",
