@@ -35,6 +35,7 @@ Autoencoders, arXiv:1903.12436; Heusel et al. 2017, arXiv:1706.08500 (Fréchet d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,7 +116,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     return Evidence(claims, [samples, seen], [picture(plain, variational, test.shape[1], budget)])
 
 
-def fitted(method: type[Autoencoder], x: np.ndarray, budget: Budget, bug: bool) -> Autoencoder:
+def fitted(method: Callable[..., Autoencoder], x: np.ndarray, budget: Budget, bug: bool) -> Autoencoder:
     dim, hidden = budget.pick((8, (128,)), (8, (400, 400)))
 
     def build() -> Autoencoder:
