@@ -101,13 +101,12 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             guarded=False,
         ),
     ]
+    rows: list[list[str | float | None]] = [["no code: independent pixels", *independent(budget)]]
+    rows += [[f"{p.beta:g}", p.distortion, p.rate, -p.distortion - p.rate, p.active] for p in curve]
     curve_table = Table(
         "Held-out digits, binarised, in nats",
         ["β", "distortion", "rate", "ELBO", "active dimensions"],
-        [
-            ["no code: independent pixels", *independent(budget)],
-            *([f"{p.beta:g}", p.distortion, p.rate, -p.distortion - p.rate, p.active] for p in curve),
-        ],
+        rows,
     )
     linear_table = Table(
         "Linear model, β = 4: rate of each dimension, in nats",
