@@ -101,6 +101,7 @@ def test_a_run_folder_is_complete(fitted):
     names = {path.name for path in fitted.iterdir()}
     assert names == {
         *("recipe.json", "weights.safetensors", "preprocessing.json", "history.jsonl", "metrics.json"),
+        "config.yaml",
         *("checkpoints", "figures"),
     }
     metrics = json.loads((fitted / "metrics.json").read_text())

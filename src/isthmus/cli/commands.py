@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from . import completion, config
+
 app = typer.Typer(
     help="Autoencoders of every kind: fit, embed, reconstruct, score, sample.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -20,6 +21,7 @@ Data = Annotated[
     typer.Argument(
         metavar="X",
         help="A file (.npy, .npz[:key], .csv, .tsv, IDX; text also .gz) or the name of a data set.",
+        autocompletion=completion.dataset,
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `isthmus fit` wrote.")]
@@ -51,7 +53,14 @@ def demo(
 
 @app.command()
 def fit(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A method; `isthmus models` lists them.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A method; `isthmus models` lists them.",
+            autocompletion=completion.method,
+        ),
+    ],
     data: Data,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/MODEL-DATA if not given.")] = None,
     dim: Annotated[int | None, typer.Option(min=1, help="Width of the code.")] = None,
@@ -80,6 +89,12 @@ def fit(
     lr: Annotated[float, typer.Option(help="Learning rate of Adam at the start.", min=0)] = 2e-3,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write curves for TensorBoard.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where a run is in the folder.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Options from a file, such as a run's config.yaml.", callback=config.take, is_eager=True
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -87,6 +102,7 @@ def fit(
 
     Rows held out judge it, and all that was learned goes into a run folder.
     The same command goes on with what was interrupted.
+    `isthmus fit --config runs/a/config.yaml --out runs/b` repeats a run.
 
     Example: isthmus fit beta_vae digits --set beta=6 --dim 8 --out runs/a
     """
@@ -103,7 +119,12 @@ def fit(
 @app.command()
 def compare(
     data: Data,
-    methods: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Two or more methods, or one.")],
+    methods: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...", help="Two or more methods, or one.", autocompletion=completion.method
+        ),
+    ],
     dim: Annotated[
         int | None, typer.Option(min=1, help="Width of the code, for PCA too; suggested if not given.")
     ] = None,
@@ -253,7 +274,11 @@ def ask(
 
 @app.command()
 def models(
-    name: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="One of them, in full.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="One of them, in full.", autocompletion=completion.method),
+    ] = None,
+    json: Json = False,
 ) -> None:
     """The methods, or one with arguments and reference.
 
@@ -261,12 +286,16 @@ def models(
     """
     from .lists import models
 
-    models(name)
+    models(name, json)
 
 
 @app.command()
 def datasets(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them, in full.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="One of them, in full.", autocompletion=completion.dataset),
+    ] = None,
+    json: Json = False,
 ) -> None:
     """The named data sets, and where each comes from.
 
@@ -274,12 +303,18 @@ def datasets(
     """
     from .lists import datasets
 
-    datasets(name)
+    datasets(name, json)
 
 
 @app.command()
 def cite(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="A method, a data set, or a run folder.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT", help="A method, a data set, or a run folder.", autocompletion=completion.either
+        ),
+    ],
+    json: Json = False,
 ) -> None:
     """The reference of a method or a data set.
 
@@ -287,15 +322,15 @@ def cite(
     """
     from .lists import cite
 
-    cite(what)
+    cite(what, json)
 
 
 @app.command()
-def version() -> None:
+def version(json: Json = False) -> None:
     """Versions that a number may depend on.
 
     Example: isthmus version
     """
     from .lists import version
 
-    version()
+    version(json)

@@ -14,6 +14,7 @@ from ..estimators import Embedder
 from ..recipes import Recipe, parameters
 from ..runs import versions
 from ..training import write_atomically
+from . import config
 from .folder import UNFINISHED, abandon, begin
 from .judging import judge
 from .misuse import Misuse, Stopped
@@ -73,6 +74,7 @@ def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json
         "versions": versions(),
     }
     figures = _draw(embedder, train, test, given, folder, remark)
+    write_atomically(folder / config.FILE, config.written(plan._asdict()).encode())
     finish(folder, embedder, given, report)
     show(report if as_json else str(comparison))
     remark(f"written to {folder}" + (f", with {len(figures)} figures" if figures else ""))

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..training import write_atomically
+from . import config
 from .misuse import Misuse
 from .output import to_json
 
-OURS = ("recipe.json", "weights.safetensors", "preprocessing.json", "history.jsonl", "metrics.json")
+OURS = (
+    *("recipe.json", "weights.safetensors", "preprocessing.json", "history.jsonl", "metrics.json"),
+    config.FILE,
+)
 FIGURES = ("learning_curve", "latent_map", "reconstructions", "samples")
 UNFINISHED = "unfinished.json"  # what was asked; it goes when the run is complete
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..data import available
 from ..data.entries import CATALOGUE
@@ -13,18 +15,25 @@ from ..recipes import Recipe, named, show
 from ..runs import cite as reference
 from ..runs import read_header, versions
 from .misuse import Misuse, hint
+from .output import show as show_result
 
 
-def models(name: str | None) -> None:
+def models(name: str | None, as_json: bool = False) -> None:
+    if name is None and as_json:
+        return show_result(
+            [{"name": each, "summary": summary(function)} for each, function in METHODS.items()]
+        )
     if name is None:
         width = max(map(len, METHODS))
         for method, function in METHODS.items():
-            print(f"{method:{width}}  {(inspect.getdoc(function) or '').splitlines()[0]}")
+            print(f"{method:{width}}  {summary(function)}")
         return
     try:
         function = named(name)
     except ValueError as error:
         raise Misuse(str(error)) from error
+    if as_json:
+        return show_result(method_facts(function))
     print(f"{function.__name__}")
     for parameter in inspect.signature(function).parameters.values():
         has = parameter.default is not inspect.Parameter.empty
@@ -46,9 +55,11 @@ def plain(value: object) -> str:
     return show(value)
 
 
-def datasets(name: str | None) -> None:
+def datasets(name: str | None, as_json: bool = False) -> None:
     if name is not None and name not in CATALOGUE:
         raise Misuse(f"there is no data set {name!r}{hint(name, CATALOGUE)} There are {', '.join(CATALOGUE)}")
+    if as_json:
+        return show_result([entry_facts(each) for each in CATALOGUE] if name is None else entry_facts(name))
     if name is None:
         width = max(map(len, CATALOGUE))
         for each in CATALOGUE:
@@ -67,19 +78,47 @@ def datasets(name: str | None) -> None:
         print(line)
 
 
-def cite(what: str) -> None:
+def cite(what: str, as_json: bool = False) -> None:
     if what in CATALOGUE:
-        print(CATALOGUE[what].citation)
+        found = CATALOGUE[what].citation
     elif Path(what).is_dir():
-        print(reference(Recipe.read(read_header(what)["model"])))
+        found = reference(Recipe.read(read_header(what)["model"]))
     else:
         try:
-            print(reference(named(what)))
+            found = reference(named(what))
         except ValueError as error:
             near = hint(what, [*METHODS, *CATALOGUE])
             raise Misuse(f"there is no model, data set or run folder {what!r}{near}") from error
+    show_result({"name": what, "reference": found} if as_json else found)
 
 
-def version() -> None:
+def version(as_json: bool = False) -> None:
+    if as_json:
+        return show_result(versions())
     for name, number in versions().items():
         print(f"{name:8} {number}")
+
+
+def summary(function: Callable[..., Any]) -> str:
+    """The first line of what a method says of itself."""
+    return (inspect.getdoc(function) or "").splitlines()[0]
+
+
+def method_facts(function: Callable[..., Any]) -> dict[str, Any]:
+    """A method with the arguments that `--set` takes, and those that the data give."""
+    given = inspect.signature(function).parameters.values()
+    free = [each for each in given if each.default is not inspect.Parameter.empty]
+    return {
+        "name": function.__name__,
+        "arguments": {each.name: plain(each.default) for each in free},
+        "from_data": [each.name for each in given if each not in free],
+        "text": inspect.getdoc(function),
+        "reference": reference(function),
+    }
+
+
+def entry_facts(name: str) -> dict[str, Any]:
+    """What the catalogue knows of a data set."""
+    entry = CATALOGUE[name]
+    facts = ("shape", "scale", "source", "licence", "citation")
+    return {"name": name, "available": available(name), **{fact: getattr(entry, fact) for fact in facts}}
