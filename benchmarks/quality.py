@@ -78,7 +78,6 @@ def mnist_likelihood(options: argparse.Namespace) -> Result:
         schedule=cosine(steps, warmup=500, floor=0.01),
         ema=0.999,
         seed=options.seed,
-        progress=True,
     )
     minutes = (time.perf_counter() - began) / 60
     model.corrupt = None  # the test digits are binary already
@@ -126,7 +125,6 @@ def mnist_denoising(options: argparse.Namespace) -> Result:
         optimizer=adam(1e-3),
         schedule=cosine(steps),
         seed=options.seed,
-        progress=True,
     )
     minutes = (time.perf_counter() - began) / 60
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import io
 import json
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isthmus import Embedder
+from isthmus import Embedder, Recipe
 from isthmus.cli import run
 from isthmus.training.course import Course
 from isthmus.training.progress import Progress
@@ -504,6 +505,40 @@ def test_a_recipe_of_a_stranger_is_not_looked_up(refused, copy, sales):
     header["model"]["recipe"] = "os:system"
     (copy / "recipe.json").write_text(json.dumps(header))
     refused(1, "not from a trusted package", "embed", copy, sales)
+
+
+OWN = """
+import isthmus
+
+@isthmus.method
+def mine(features, dim=2, likelihood=isthmus.likelihoods.gaussian):
+    \"\"\"One of my own.
+
+    Reference: Me, 2020.
+    \"\"\"
+    return isthmus.models.autoencoder(features, dim, (4,), likelihood=likelihood)
+"""
+
+
+def test_a_method_of_ones_own_is_trusted_by_name(isthmus, refused, sales, tmp_path, monkeypatch):
+    (tmp_path / "my_methods.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    sys.path.append(str(tmp_path))
+    mine = importlib.import_module("my_methods").mine
+    embedder = Embedder(Recipe(mine), epochs=1, random_state=0).fit(table())
+    embedder.save("own")
+    sys.path.pop()
+    refused(1, "--trust my_methods", "embed", "own", sales)
+    trust = ("--trust", "my_methods")
+    codes = isthmus("embed", "own", sales, *trust)
+    assert codes.status == 0, codes.err
+    told = np.loadtxt(io.StringIO(codes.out), delimiter=",", skiprows=1)
+    assert np.allclose(told, embedder.transform(table()), rtol=1e-6)
+    for verb, more in (("reconstruct", [sales]), ("score", [sales]), ("impute", [sales]), ("sample", [])):
+        assert isthmus(verb, "own", *more, *trust).status == 0
+    assert isthmus("cite", "own", *trust).out == "Me, 2020.\n"
+    refused(1, "not from a trusted package", "embed", "own", sales, "--trust", "another")
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"plan": {"model": "vae"}}'])

@@ -434,6 +434,9 @@ def test_the_expected_reconstruction_refuses_what_it_is_not_exact_for():
         model = build()
         with pytest.raises(ValueError, match="exact for a decoder of one linear layer"):
             model.objective(model, model(batch(x)))
+    model = linear_vae(5, 2, likelihood=isthmus.likelihoods.bernoulli)
+    with pytest.raises(ValueError, match='Bernoulli: likelihood="gaussian" asks for'):
+        model.objective(model, model(batch((x > 0).float())))
 
 
 # Contraction

@@ -167,6 +167,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "no such module": (edit(nets={"function": "isthmus.nets.no:mlps"}), ValueError, "cannot be looked up"),
     "no numbers": (edit(features=[]), ValueError, "does not hold the weights of vae"),
     "other widths": (edit(dim=3), ValueError, r"does not hold the weights of vae\(features=6, dim=3"),
+    "a giant": (edit(hidden=[10**6, 10**6]), ValueError, r"\(1000000, 6\) in the recipe and \(8, 6\) in the"),
+    "a layer more": (edit(hidden=[8, 8]), ValueError, "in the recipe"),
+    "a number for a list": (edit(hidden=8), ValueError, r"hidden=\(8,\) for one layer"),
     "a pickle": (lambda f: torch.save({}, f / "weights.safetensors"), ValueError, "is damaged"),
 }
 
@@ -293,3 +296,20 @@ def test_a_draft_of_a_killed_process_does_not_stay(tmp_path: Path) -> None:
     (tmp_path / ".weights.safetensors.12345.tmp").write_bytes(b"half")
     save(tmp_path, vae(6, 2, (8,)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.json", "weights.safetensors"]
+
+
+def test_a_recipe_that_asks_for_too_much_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
+    saved(tmp_path)
+    edit(hidden=[10**6, 10**6])(tmp_path)
+    built: list[torch.device] = []
+
+    class Linear(nn.Linear):
+        def __init__(self, *args: Any, **kwargs: Any):
+            super().__init__(*args, **kwargs)
+            built.append(self.weight.device)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nn, "Linear", Linear)
+        with pytest.raises(ValueError, match="in the recipe"):
+            load(tmp_path)
+    assert {device.type for device in built} == {"meta"}

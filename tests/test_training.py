@@ -23,7 +23,7 @@ from isthmus.data import Rows
 from isthmus.likelihoods import bernoulli, gaussian
 from isthmus.model import Learner
 from isthmus.models import autoencoder, linear, stacked, vae, wae_gan
-from isthmus.nets import mlps
+from isthmus.nets import convs, mlps
 from isthmus.objective import Loss
 from isthmus.terms import kl, reconstruction
 from isthmus.trace import Batch
@@ -558,6 +558,44 @@ def test_finishing_reaches_the_optimum_and_leaves_dtypes_alone() -> None:
         fit(model, batches(data(), 32, 1), epochs=1, finish=lbfgs())
     with pytest.raises(ValueError, match="players autoencoder, critic"):
         fit(built(wae_gan), data(), epochs=1, finish=lbfgs())
+
+
+def test_finishing_ends_where_the_loss_is_flat_and_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told: dict[float, int] = {}
+    for tolerance in (0.0, 1e-5):
+
+        def finish(model: Any, rows: Any, seed: int, tell: Any, tolerance: float = tolerance) -> None:
+            lines: list[str] = []
+            lbfgs(tolerance=tolerance)(model, rows, seed, lines.append)
+            assert lines[-1].startswith(f"L-BFGS, evaluation {len(lines)}  loss ")
+            told[tolerance] = len(lines)
+
+        x = data() @ torch.diag(torch.logspace(0, -3, 6))  # ill-conditioned, so that flat is far off
+        fit(linear(6, 2), x, epochs=1, finish=finish)
+    assert told[1e-5] < told[0.0]
+    fit(linear(6, 2), data(), epochs=1, finish=lbfgs(2), progress=True)
+    assert "L-BFGS, evaluation 1  loss " in capsys.readouterr().err
+
+
+def test_stopped_while_finishing_a_model_keeps_its_dtype() -> None:
+    model = linear(6, 2)
+
+    def stop(text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lbfgs()(model, Rows(data()), 0, stop)
+    assert {t.dtype for t in model.state_dict().values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("nets", [mlps, convs])
+def test_widths_of_hidden_layers_come_in_a_sequence(nets: Any) -> None:
+    features = (1, 8, 8)
+    for hidden, words in ((16, r"hidden=\(16,\) for one layer"), ("16", "whole numbers"), ((1.5,), "whole")):
+        with pytest.raises(TypeError, match=words):
+            vae(features, hidden=hidden, nets=nets)  # type: ignore[arg-type]
 
 
 def test_progress_is_silent_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:

@@ -84,7 +84,8 @@ class Autoencoder(Learner):
         objective: what is minimised, as a formula: `reconstruction + 4.0 * kl`.
         corrupt: batch -> harder batch, while training only; see `isthmus.corruptions`.
         prepare: (model, rows, seed) -> None, what `fit` does before its first step: greedy pretraining, say.
-        finish: (model, rows, seed) -> None, what `fit` does after its last: `isthmus.training.lbfgs()`, say.
+        finish: (model, rows, seed, tell) -> None, what `fit` does after its last: `isthmus.training.lbfgs()`,
+            say; `tell(text)` says how far it is.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Autoencoder(Learner):
         objective: Term | Objective,
         corrupt: Callable[[Batch], Batch] | None = None,
         prepare: Callable[[Autoencoder, Rows, int], None] | None = None,
-        finish: Callable[[Any, Any, int], None] | None = None,
+        finish: Callable[[Any, Any, int, Callable[[str], None]], None] | None = None,
     ):
         super().__init__()
         self.encoder, self.latent, self.decoder, self.likelihood = encoder, latent, decoder, likelihood

@@ -213,7 +213,7 @@ def look_up(where: str, trusted: tuple[str, ...]) -> Any:
     if not any(module == package or module.startswith(package + ".") for package in allowed):
         raise ValueError(
             f"{where} is not from a trusted package. If the file is yours, load it with "
-            f"trusted=({module.split('.')[0]!r},)"
+            f"trusted=({module.split('.')[0]!r},), or --trust {module.split('.')[0]} on the command line"
         )
     try:
         found = getattr(importlib.import_module(module), name, None)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
+from torch import Tensor
 
 from . import __version__
 from .model import Learner
@@ -73,9 +74,10 @@ def load(folder: str | Path, trusted: tuple[str, ...] = ()) -> Learner:
         )
     recipe = Recipe.read(header["model"], trusted)
     try:
+        tensors = from_bytes(weights)
+        agree(recipe, tensors, own=bool(trusted))
         with seeded(0):  # what is drawn is overwritten, and the process's own random numbers stay
             model = recipe()
-        tensors = from_bytes(weights)
         own = dict(model.named_parameters()) | dict(model.named_buffers())
         for name in own.keys() & tensors.keys():
             own[name].data = own[name].data.to(tensors[name].dtype)  # a model in float64 is one again
@@ -84,6 +86,28 @@ def load(folder: str | Path, trusted: tuple[str, ...] = ()) -> Learner:
         why = " ".join(str(error).split())
         raise ValueError(f"{path} does not hold the weights of {recipe}: {why}") from error
     return model.eval()
+
+
+def agree(recipe: Recipe, tensors: dict[str, Tensor], own: bool) -> None:
+    """Raise ValueError where the recipe's model is of other shapes than the tensors, before it takes memory.
+
+    The model is outlined on torch's meta device, which holds shapes alone. A person's `own` functions may not
+    be made for that; they are trusted, and so built as they are.
+    """
+    try:
+        with seeded(0), torch.device("meta"):
+            outline = recipe().state_dict()
+    except Exception:
+        if own:
+            return
+        raise
+    for name in filter(tensors.__contains__, outline):
+        asked, came = tuple(outline[name].shape), tuple(tensors[name].shape)
+        if asked != came:
+            raise ValueError(f"{name} is {asked} in the recipe and {came} in the file")
+    if different := sorted(outline.keys() ^ tensors.keys()):
+        where = "recipe" if different[0] in outline else "file"
+        raise ValueError(f"{different[0]} is in the {where} alone")
 
 
 def read_header(folder: str | Path) -> dict[str, Any]:

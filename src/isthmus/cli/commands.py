@@ -31,6 +31,10 @@ Labels = Annotated[
     typer.Option(help="Labels, for conditional methods: a file with one a row, or one label for all rows."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PACKAGE", help="Take the run's functions from this package or module too."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.", min=0, max=2**32 - 1)]
 
@@ -157,49 +161,57 @@ def compare(
 
 
 @app.command()
-def embed(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
+def embed(
+    run: Run, data: Data, out: Out = None, labels: Labels = None, trust: Trust = None, quiet: Quiet = False
+) -> None:
     """Codes of rows.
 
     Example: isthmus embed runs/a digits --out codes.csv
     """
-    from .using import embed
+    from .using import embed, trusted
 
-    embed(run, data, out, labels, quiet)
+    embed(run, data, out, labels, trusted(trust), quiet)
 
 
 @app.command()
-def reconstruct(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
+def reconstruct(
+    run: Run, data: Data, out: Out = None, labels: Labels = None, trust: Trust = None, quiet: Quiet = False
+) -> None:
     """Rows as the model sees them, in the data's units.
 
     Example: isthmus reconstruct runs/a digits --out seen.csv
     """
-    from .using import reconstruct
+    from .using import reconstruct, trusted
 
-    reconstruct(run, data, out, labels, quiet)
+    reconstruct(run, data, out, labels, trusted(trust), quiet)
 
 
 @app.command()
-def score(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
+def score(
+    run: Run, data: Data, out: Out = None, labels: Labels = None, trust: Trust = None, quiet: Quiet = False
+) -> None:
     """How well each row is explained, in nats.
 
     High is ordinary, low is surprising.
 
     Example: isthmus score runs/a digits --out scores.csv
     """
-    from .using import score
+    from .using import score, trusted
 
-    score(run, data, out, labels, quiet)
+    score(run, data, out, labels, trusted(trust), quiet)
 
 
 @app.command()
-def impute(run: Run, data: Data, out: Out = None, labels: Labels = None, quiet: Quiet = False) -> None:
+def impute(
+    run: Run, data: Data, out: Out = None, labels: Labels = None, trust: Trust = None, quiet: Quiet = False
+) -> None:
     """Fill missing cells; the others stay as they are.
 
     Example: isthmus impute runs/a digits --out filled.csv
     """
-    from .using import impute
+    from .using import impute, trusted
 
-    impute(run, data, out, labels, quiet)
+    impute(run, data, out, labels, trusted(trust), quiet)
 
 
 @app.command()
@@ -212,14 +224,15 @@ def sample(
     mean: Annotated[
         bool, typer.Option("--mean", help="The expectation of each code, without noise.")
     ] = False,
+    trust: Trust = None,
 ) -> None:
     """New rows from the model.
 
     Example: isthmus sample runs/a --rows 16 --out new.csv
     """
-    from .using import sample
+    from .using import sample, trusted
 
-    sample(run, rows, out, labels, seed, noise=not mean)
+    sample(run, rows, out, labels, seed, trusted(trust), noise=not mean)
 
 
 @app.command()
@@ -230,6 +243,7 @@ def evaluate(
         typer.Argument(metavar="[X]", help="A file or a data set; by default the run's test part."),
     ] = None,
     labels: Labels = None,
+    trust: Trust = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -237,9 +251,9 @@ def evaluate(
 
     Example: isthmus evaluate runs/a digits
     """
-    from .using import evaluate
+    from .using import evaluate, trusted
 
-    evaluate(run, data, labels, json, quiet)
+    evaluate(run, data, labels, trusted(trust), json, quiet)
 
 
 @app.command()
@@ -314,6 +328,7 @@ def cite(
             metavar="WHAT", help="A method, a data set, or a run folder.", autocompletion=completion.either
         ),
     ],
+    trust: Trust = None,
     json: Json = False,
 ) -> None:
     """The reference of a method or a data set.
@@ -321,8 +336,9 @@ def cite(
     Example: isthmus cite vae
     """
     from .lists import cite
+    from .using import trusted
 
-    cite(what, json)
+    cite(what, trusted(trust), json)
 
 
 @app.command()

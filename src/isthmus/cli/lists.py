@@ -78,11 +78,11 @@ def datasets(name: str | None, as_json: bool = False) -> None:
         print(line)
 
 
-def cite(what: str, as_json: bool = False) -> None:
+def cite(what: str, trust: tuple[str, ...] = (), as_json: bool = False) -> None:
     if what in CATALOGUE:
         found = CATALOGUE[what].citation
     elif Path(what).is_dir():
-        found = reference(Recipe.read(read_header(what)["model"]))
+        found = reference(Recipe.read(read_header(what)["model"], trust))
     else:
         try:
             found = reference(named(what))

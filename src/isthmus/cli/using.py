@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from .misuse import Misuse
 from .output import check_ending, deliver, say, show
 from .plan import Plan
 from .source import Part, Source, aligned, read_labels, source
+
+Trust = tuple[str, ...]
 
 
 class Fitted(NamedTuple):
@@ -37,32 +40,34 @@ class Rows(NamedTuple):
         return list(fitted.columns or self.source.columns or numbered("x", self.x[0].size))
 
 
-def embed(folder: Path, data: str, out: Path | None, labels: str | None, quiet: bool) -> None:
+def embed(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
     check_ending(out)
-    fitted = opened(folder)
+    fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
     codes = fitted.embedder.transform(rows.x, rows.labels)
     deliver(codes, numbered("embedder", codes.shape[1]), out)
 
 
-def reconstruct(folder: Path, data: str, out: Path | None, labels: str | None, quiet: bool) -> None:
+def reconstruct(
+    folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool
+) -> None:
     check_ending(out)
-    fitted = opened(folder)
+    fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
     seen = fitted.embedder.reconstruct(rows.x, rows.labels)
     deliver(seen.reshape(rows.shape), rows.names(fitted), out)
 
 
-def score(folder: Path, data: str, out: Path | None, labels: str | None, quiet: bool) -> None:
+def score(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
     check_ending(out)
-    fitted = opened(folder)
+    fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
     deliver(fitted.embedder.score_samples(rows.x, rows.labels), ["score"], out)
 
 
-def impute(folder: Path, data: str, out: Path | None, labels: str | None, quiet: bool) -> None:
+def impute(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
     check_ending(out)
-    fitted = opened(folder)
+    fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
     if not quiet and not np.isnan(rows.x).any():
         say("no cell is missing: the rows go out as they came")
@@ -70,16 +75,20 @@ def impute(folder: Path, data: str, out: Path | None, labels: str | None, quiet:
     deliver(filled.reshape(rows.shape), rows.names(fitted), out)
 
 
-def sample(folder: Path, rows: int, out: Path | None, labels: str | None, seed: int, noise: bool) -> None:
+def sample(
+    folder: Path, rows: int, out: Path | None, labels: str | None, seed: int, trust: Trust, noise: bool
+) -> None:
     check_ending(out)
-    fitted = opened(folder)
+    fitted = opened(folder, trust)
     y = checked(fitted, None if labels is None else read_labels(labels, rows))
     drawn = fitted.embedder.sample(rows, y, noise=noise, random_state=seed)
     deliver(drawn, fitted.columns or numbered("x", drawn[0].size), out)
 
 
-def evaluate(folder: Path, data: str | None, labels: str | None, as_json: bool, quiet: bool) -> None:
-    fitted = opened(folder)
+def evaluate(
+    folder: Path, data: str | None, labels: str | None, trust: Trust, as_json: bool, quiet: bool
+) -> None:
+    fitted = opened(folder, trust)
     plan, sha256 = planned(folder)
     original = plan.source()
     if original.fingerprint() != sha256:
@@ -112,7 +121,14 @@ def planned(folder: Path) -> tuple[Plan, str]:
         raise ValueError(f"{path} is missing or damaged, and it says what the run was fitted to") from error
 
 
-def opened(folder: Path) -> Fitted:
+def trusted(packages: list[str] | None) -> Trust:
+    """Packages that functions may come from; modules in the present folder can be among them."""
+    if packages:
+        sys.path.append(str(Path.cwd()))  # last, so that nothing there stands in for what is installed
+    return tuple(packages or ())
+
+
+def opened(folder: Path, trust: Trust = ()) -> Fitted:
     """The run in the folder.
 
     Raises:
@@ -129,7 +145,7 @@ def opened(folder: Path) -> Fitted:
             else f"{folder} holds no run: there is no recipe.json in it"
         )
     try:
-        embedder = Embedder.load(folder)
+        embedder = Embedder.load(folder, trust)
     except (KeyError, TypeError, AttributeError, IndexError, ImportError) as error:
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"recipe.json or preprocessing.json in {folder} is damaged ({what})") from error

@@ -90,7 +90,8 @@ class OneHot(Likelihood):
         inside = torch.arange(most) < torch.tensor(self.classes)[:, None]  # (blocks, most)
         index = torch.where(inside, torch.tensor(starts)[:, None] + torch.arange(most), 0)
         self.register_buffer("index", index.flatten(), persistent=False)
-        self.register_buffer("place", inside.flatten().nonzero()[:, 0], persistent=False)
+        place = torch.cat([row * most + torch.arange(width) for row, width in enumerate(self.classes)])
+        self.register_buffer("place", place, persistent=False)
         self.register_buffer("padding", ~inside, persistent=False)
 
     def forward(self, params: Tensor) -> OneHotCategorical:

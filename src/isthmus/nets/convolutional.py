@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import nn
 
 from ..likelihoods.likelihood import Features
-from .dense import Residual, size
+from .dense import Residual, checked, size
 from .initialise import initialise
 
 
@@ -55,7 +55,7 @@ def convs(
     down: list[nn.Module] = []
     up: list[nn.Module] = []
     channels, (height, width) = features[0], features[1:]
-    for index, after in enumerate(hidden):
+    for index, after in enumerate(checked(hidden)):
         y, x = Axis.of(height), Axis.of(width)
         kernel, stride = (y.kernel, x.kernel), (y.stride, x.stride)
         back = channels if index else explained[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from numbers import Integral
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -66,6 +67,7 @@ def mlps(
     With `tied` the decoder uses the encoder's weights, transposed; then the code is as wide as what the
     encoder delivers and the decoder as what it reads.
     """
+    hidden = checked(hidden)
     encoder = mlp(
         size(features),
         *hidden,
@@ -97,6 +99,19 @@ def mlps(
     if not isinstance(explained, int):
         decoder.append(nn.Unflatten(1, explained))
     return encoder, decoder
+
+
+def checked(hidden: Sequence[int]) -> tuple[int, ...]:
+    """The widths of hidden layers, once it is sure that they are whole numbers.
+
+    Raises:
+        TypeError: where they are not, or not in a sequence.
+    """
+    if isinstance(hidden, Integral):
+        raise TypeError(f"hidden is a width for each hidden layer: hidden=({hidden},) for one layer")
+    if isinstance(hidden, str) or not all(isinstance(each, Integral) for each in hidden):
+        raise TypeError(f"hidden holds whole numbers, as in hidden=(256, 128); it is {hidden!r}")
+    return tuple(map(int, hidden))
 
 
 def transposed(

@@ -29,8 +29,8 @@ def gain(activation: type[nn.Module]) -> float:
     """What makes up for what the activation takes from the mean square of a signal."""
     if issubclass(activation, nn.Sigmoid):
         return 4.0  # 1 / σ'(0): of a sigmoid's mean square, nearly all is its mean, which carries no signal
-    normal = torch.special.ndtri((torch.arange(4096, dtype=torch.float64) + 0.5) / 4096).float()
-    with torch.no_grad():
+    with torch.no_grad(), torch.device("cpu"):  # a number, also where the net itself is only outlined
+        normal = torch.special.ndtri((torch.arange(4096, dtype=torch.float64) + 0.5) / 4096).float()
         return activation().eval()(normal[None]).square().mean().rsqrt().item()
 
 

@@ -75,7 +75,9 @@ def expected_reconstruction(model: Any, trace: Trace) -> Tensor:
     if len(layers) > 1 or not isinstance(affine, nn.Linear) or affine.out_features != explains:
         raise ValueError(f"{EXACT}; here the decoder is {model.decoder}, for {explains} elements")
     if not isinstance(output, Normal):
-        raise ValueError(f"{EXACT}; here it is {type(output).__name__}")
+        raise ValueError(
+            f'{EXACT}; here it is {type(output).__name__}: likelihood="gaussian" asks for the other'
+        )
     with torch.autocast(q.log_scale.device.type, enabled=False):  # variances, in full precision
         spread = ((2 * q.log_scale).exp() @ affine.weight.square().T).view_as(output.mean)
     observed = trace.batch.context.get("observed")

@@ -151,7 +151,8 @@ def fit(
             ) from error
     course.settle()
     if ending is not None and course.finished is None:
-        ending(model, rows, seed)
+        with Progress(progress, epochs, None) as line:
+            ending(model, rows, seed, line.tell)
         if run:
             run.add_finished(model)
     model.eval()

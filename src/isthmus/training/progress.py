@@ -37,6 +37,13 @@ class Progress:
         if done == self.epochs or time.monotonic() - self.last > SECONDS:
             self.draw(done)
 
+    def tell(self, text: str) -> None:
+        """Where something stands that has no epochs."""
+        if self.on and time.monotonic() - self.last > SECONDS:
+            self.last = time.monotonic()
+            sys.stderr.write(f"\r\x1b[2K{text}")
+            sys.stderr.flush()
+
     def draw(self, done: float) -> None:
         self.last = time.monotonic()
         width = min(20, round(20 * done / self.epochs))
