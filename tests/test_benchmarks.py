@@ -14,10 +14,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import harness, speed
+from benchmarks import harness, speed, streaming
 from benchmarks.harness import Pair, Side, Worker, alternate, compare, quietest, record, write
 
 from isthmus import seeded
+from isthmus.data import read
 
 PRETENDING = "benchmarks.sides.pretending"
 
@@ -253,3 +254,22 @@ def test_the_arithmetic_alone_ends_at_the_weights_of_the_loop_by_hand() -> None:
         ends.append((loss, parameters))
     assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-6)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ends[0][1], ends[1][1]))
+
+
+def test_streaming_is_judged_by_memory_and_by_rows_per_second() -> None:
+    arrays = [{"rows": 100, "epoch_seconds": t, "seconds": 2 * t} for t in (1.0, 3.0)]
+    blocks = {"rows": 1000, "epoch_seconds": 24.0, "seconds": 80.0, "peak": 900.0}
+    verdict = streaming.judge(blocks, arrays)
+    assert verdict["share"] == pytest.approx(1 / 1.2) and verdict["share_of_fit"] == pytest.approx(0.5)
+    assert verdict["holds"] and verdict["rows_per_second"] == pytest.approx(1000 / 24)
+    assert not streaming.judge(blocks | {"peak": 1500.0}, arrays)["holds"]
+    assert not streaming.judge(blocks | {"epoch_seconds": 25.1}, arrays)["holds"]
+
+
+def test_both_files_of_streaming_hold_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(streaming, "STEP", 40)
+    monkeypatch.setattr(streaming, "GROUP", 15)
+    a, b = (read(streaming.generate(tmp_path / kind, 100, kind)).values for kind in ("npy", "parquet"))
+    assert a.shape == (100, streaming.COLUMNS)
+    assert (a == b).all()

@@ -1,0 +1,190 @@
+"""Training on a file larger than memory: how much of it is ever resident, and how fast it is beside an array.
+
+python benchmarks/streaming.py npy                     # a memory-mapped file of 6 GB
+python benchmarks/streaming.py parquet                 # a folder of Parquet files of 6 GB
+python benchmarks/streaming.py npy --gigabytes 0.6     # smaller
+python benchmarks/streaming.py npy --control           # the control: loading it whole must break the bar
+
+The file is generated in a temporary folder (`--folder`) and deleted afterwards. `Embedder("vae")` is fitted
+for an epoch to it, and before and after that to an array of the same width, a tenth as many rows; each side
+in a process of its own. Resident memory is VmHWM, the most that the process ever had in memory, libraries
+and pages of mapped files included. Rows per second are those of the epoch; those of the whole call of
+`fit`, with its passes over the data for scaling, are told too. The file is in the system's cache if it fits
+there; `--cold` drops it from there first. Prints one line and writes
+`benchmarks/results/streaming_<case>.json`; exit status 0 where both bars hold, 1 where one does not, 2
+where the command was used wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.harness import RESULTS, SCHEMA, Side, Worker, git, machine, write
+
+COLUMNS = 256
+NET = {"hidden": 512, "dim": 16}
+SIDE = "benchmarks.sides.streaming"
+MOST, LEAST = 1500.0, 0.8  # MB resident; of the array's rows per second
+STEP = 65_536  # rows generated at a time
+GROUP = 16_384  # rows of a row group
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("case", choices=["npy", "parquet"])
+    parser.add_argument("--gigabytes", type=float, default=6.0, help="size of the file (default: 6)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each side (default: 2)")
+    parser.add_argument("--control", action="store_true", help="load the file whole, and do no more")
+    parser.add_argument("--cold", action="store_true", help="drop the file from the system's cache first")
+    parser.add_argument("--folder", type=Path, help="where to put the file (default: the system's own)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
+    asked = parser.parse_args(arguments)
+    rows = int(asked.gigabytes * 1e9 / (4 * COLUMNS))
+    if rows < 10 * GROUP:
+        parser.error(f"--gigabytes {asked.gigabytes:g} is too little to be streamed")
+    free = shutil.disk_usage(asked.folder or tempfile.gettempdir()).free
+    if free < 1.3 * asked.gigabytes * 1e9:
+        parser.error(f"there is no room for it: {free / 1e9:.1f} GB are free; name another --folder")
+    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+        try:
+            return 0 if run(asked, rows, Path(folder)) else 1
+        except (RuntimeError, ValueError, OSError) as error:
+            print(f"could not measure: {error}", file=sys.stderr)
+            return 1
+
+
+def run(asked: argparse.Namespace, rows: int, folder: Path) -> bool:
+    """Generate, measure, write the record, print its line; whether the bars hold."""
+    large, small = generate(folder / "large", rows, asked.case), folder / "small.npy"
+    before = os.getloadavg()
+    if asked.control:
+        answers = {"whole": [once(large, "load", asked.threads)]}
+        verdict = {"peak_mb": answers["whole"][0]["peak"], "holds": answers["whole"][0]["peak"] < MOST}
+        text = f"loaded whole, {verdict['peak_mb']:.0f} MB are resident"
+    else:
+        generate(folder / "small", rows // 10, "npy").rename(small)
+        if asked.cold:
+            forget(large)
+        arrays = [once(small, "array", asked.threads, seed=0)]
+        blocks = once(large, "blocks", asked.threads, seed=0)
+        arrays.append(once(small, "array", asked.threads, seed=0))
+        answers = {"blocks": [blocks], "array": arrays}
+        verdict = judge(blocks, arrays)
+        text = (
+            f"{verdict['peak_mb']:.0f} MB resident, {verdict['rows_per_second']:.0f} rows per second, "
+            f"{verdict['share']:.2f} of an array's (whole call of fit: {verdict['share_of_fit']:.2f})"
+        )
+    name = f"streaming_{asked.case}" + ("_control" if asked.control else "")
+    record = {
+        "schema": SCHEMA,
+        "name": name,
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": shlex.join([Path(sys.executable).name, *sys.argv]),
+        "git": git(),
+        "machine": machine(),
+        "threads": asked.threads,
+        "load": {"before": list(before), "after": list(os.getloadavg())},
+        "file": {"bytes": size(large), "rows": rows, "columns": COLUMNS, "cold": asked.cold},
+        "net": NET,
+        "answers": answers,
+        "bar": {"peak_mb_below": MOST, "share_at_least": LEAST},
+        "verdict": verdict,
+    }
+    path = write(name, record, asked.results)
+    judged = "holds" if verdict["holds"] else "DOES NOT HOLD"
+    print(
+        f"{asked.case}, {size(large) / 1e9:.1f} GB: {text}; bar {judged} [{path}]",
+        flush=True,
+    )
+    return bool(verdict["holds"])
+
+
+def once(path: Path, how: str, threads: int, seed: int = 0) -> dict[str, Any]:
+    """One round of a side, in a process of its own."""
+    side = Side(how, SIDE, {"path": str(path), "how": how, "threads": threads, **NET})
+    with Worker(side, threads, patience=7200) as worker:
+        return worker.round(seed)
+
+
+def judge(blocks: dict[str, Any], arrays: list[dict[str, Any]]) -> dict[str, Any]:
+    """The most that was resident, and rows per second beside those of the arrays' mean time for a row."""
+
+    def share(key: str) -> float:
+        of_array = statistics.mean(answer[key] / answer["rows"] for answer in arrays)
+        return of_array / (blocks[key] / blocks["rows"])
+
+    peak, speed = blocks["peak"], share("epoch_seconds")
+    return {
+        "peak_mb": peak,
+        "rows_per_second": blocks["rows"] / blocks["epoch_seconds"],
+        "share": speed,
+        "share_of_fit": share("seconds"),
+        "holds": peak < MOST and speed >= LEAST,
+    }
+
+
+def generate(path: Path, rows: int, kind: str) -> Path:
+    """(rows, COLUMNS) of float32 numbers that sixteen hidden factors explain in part; the file or folder."""
+    draw = np.random.default_rng(0)
+    loadings = draw.standard_normal((16, COLUMNS), np.float32)
+
+    def step(count: int) -> np.ndarray:
+        factors = draw.standard_normal((count, 16), np.float32)
+        return factors @ loadings + draw.standard_normal((count, COLUMNS), np.float32)
+
+    starts = range(0, rows, STEP)
+    if kind == "npy":
+        path = path.with_suffix(".npy")
+        with open(path, "wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (rows, COLUMNS)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for start in starts:
+                step(min(STEP, rows - start)).tofile(file)
+            file.flush()
+            os.fsync(file.fileno())
+        return path
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    path.mkdir()
+    for number, start in enumerate(starts):
+        x = step(min(STEP, rows - start))
+        table = pyarrow.table({f"c{i}": column for i, column in enumerate(np.ascontiguousarray(x.T))})
+        write_table(table, path / f"part-{number:04}.parquet", row_group_size=GROUP)
+    return path
+
+
+def files(path: Path) -> list[Path]:
+    return sorted(path.iterdir()) if path.is_dir() else [path]
+
+
+def size(path: Path) -> int:
+    return sum(file.stat().st_size for file in files(path))
+
+
+def forget(path: Path) -> None:
+    """Drop the file from the system's cache."""
+    for each in files(path):
+        with open(each, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
