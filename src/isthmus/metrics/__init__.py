@@ -4,6 +4,7 @@ from .aggregate import KLParts, kl_parts
 from .clusters import Clusters, cluster_scores
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .generation import frechet_distance
+from .gradients import gradient_norms
 from .information import MutualInformation, mutual_information
 from .likelihood import Bound, LikelihoodEstimate, bits_per_dimension, elbo, log_likelihood
 from .neighbours import (
@@ -21,6 +22,7 @@ from .structure import ms_ssim, ms_ssim_per_image, ssim, ssim_per_image
 from .suggestion import Suggestion, suggest_dim
 
 __all__ = [
+    "gradient_norms",
     "ActiveUnits",
     "Bound",
     "Clusters",
