@@ -15,7 +15,7 @@ explodes.
 
 Both hold their size where σ_w² E[s²] ≈ 1 and σ_w² E[s′²] ≈ 1: σ_w² = 2 for ReLU (He), 1 for tanh (Glorot),
 16 for the sigmoid, whose slope is at most ¼. PyTorch draws its linear layers with σ_w² = 1/3: over eight
-layers of sigmoids the gradient falls by (1/3 · 1/16)^(8/2), more than six powers of ten.
+layers of sigmoids the gradient falls by (1/3 · 1/16)^(8/2), about six powers of ten.
 
 **Intuition.** A rumour through eight people, each of whom whispers at half the volume: the last hears
 silence and says what people usually say.
@@ -130,12 +130,12 @@ def picture(pulls: dict[tuple[str, str], list[float]]) -> Picture:
             for (which, remedy), found in pulls.items():
                 if which == name:
                     axis.semilogy(range(1, len(found) + 1), found, "o-", color=colours[remedy], label=remedy)
-            axis.set(title=name, xlabel="layer, from the input")
+            axis.set(title=name, xlabel="layer, from the input", xticks=range(1, 9))
         figure.axes[0].set_ylabel("norm of the gradient")
         figure.axes[0].legend(fontsize="small")
 
     alt = (
-        "Norm of the gradient by layer before training: with torch's weights it falls by powers of ten towards "
-        "the input, most steeply for sigmoids; with suited weights it stays within one or two."
+        "Norm of the gradient by layer before training: with torch's weights it falls by powers of ten "
+        "towards the input, most steeply for sigmoids; with suited weights it falls far less."
     )
     return Picture("Where the gradient dies", alt, draw, (9.0, 3.6))
