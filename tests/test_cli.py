@@ -40,6 +40,8 @@ class Result:
 @pytest.fixture
 def isthmus(capsys):
     def call(*arguments: object) -> Result:
+        if arguments[:1] == ("fit",) and "--report" not in arguments:
+            arguments += ("--no-report",)  # which takes longer than these fits
         status = run([str(each) for each in arguments])
         out, err = capsys.readouterr()
         return Result(status, out, err)
@@ -102,8 +104,7 @@ def test_a_run_folder_is_complete(fitted):
     names = {path.name for path in fitted.iterdir()}
     assert names == {
         *("recipe.json", "weights.safetensors", "preprocessing.json", "history.jsonl", "metrics.json"),
-        "config.yaml",
-        *("checkpoints", "figures"),
+        *("config.yaml", "checkpoints", "figures", "report.html"),
     }
     metrics = json.loads((fitted / "metrics.json").read_text())
     assert metrics["seed"] == 0 and len(metrics["data"]["sha256"]) == 64
@@ -153,7 +154,7 @@ def test_settings_reach_the_recipe(isthmus, sales, tmp_path):
 def test_pictures_keep_their_shape_where_wanted(isthmus, tmp_path):
     out = tmp_path / "a"
     settings = ("--set", "nets=convs", "--set", "hidden=4,8", "--epochs", 1, "--batch-size", 512)
-    assert isthmus("fit", "vae", "digits", "--out", out, *settings).status == 0
+    assert isthmus("fit", "vae", "digits", "--out", out, *settings, "--report").status == 0
     assert json.loads((out / "recipe.json").read_text())["model"]["features"] == [1, 8, 8]
     result = isthmus("reconstruct", out, "digits", "--out", tmp_path / "x.npy")
     assert result.status == 0 and np.load(tmp_path / "x.npy").shape == (359, 64)
@@ -163,7 +164,8 @@ def test_pictures_keep_their_shape_where_wanted(isthmus, tmp_path):
 def test_pictures_go_flat_into_methods_that_know_no_other(isthmus, tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (40, 5, 6), dtype=np.uint8)
     np.save(tmp_path / "x.npy", x)
-    assert isthmus("fit", "sparse_l1", tmp_path / "x.npy", "--out", tmp_path / "a", "--epochs", 1).status == 0
+    command = ("fit", "sparse_l1", tmp_path / "x.npy", "--out", tmp_path / "a", "--epochs", 1, "--report")
+    assert isthmus(*command).status == 0
     assert (tmp_path / "a" / "figures" / "reconstructions.png").is_file()
     isthmus("reconstruct", tmp_path / "a", tmp_path / "x.npy", "--out", tmp_path / "seen.npy")
     assert np.load(tmp_path / "seen.npy").shape == x.shape

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus import Embedder
 from isthmus.report import figures
 
 pytest.importorskip("matplotlib")
@@ -71,18 +70,6 @@ def test_latent_maps_of_any_labels(labels, tmp_path):
     figure = figures.latent_maps({"a": z, "b": z, "c": z[:, :2]}, labels)
     assert sum(bool(axis.collections) for axis in figure.axes[:4]) == 3
     assert figures.save(figure, tmp_path / "a.png").is_file()
-
-
-def test_figures_of_a_run(tmp_path):
-    x = np.random.default_rng(0).random((20, 6, 6))
-    embedder = Embedder("vae", dim=2, epochs=2, random_state=0).fit(x)
-    paths = figures.of_run(embedder, x, None, (6, 6), tmp_path)
-    assert {path.stem for path in paths} == {"learning_curve", "latent_map", "reconstructions", "samples"}
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
-    flat = Embedder("vae", dim=1, epochs=1, random_state=0).fit(x.reshape(20, 36))
-    assert [path.stem for path in figures.of_run(flat, x.reshape(20, 36), None, None, tmp_path / "b")] == [
-        "learning_curve"
-    ]
 
 
 def test_nothing_global_is_touched(tmp_path):

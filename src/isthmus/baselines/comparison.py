@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,16 @@ class Score(NamedTuple):
     r2: float
 
 
+class Outcome(Enum):
+    """Who wins: the model, nobody, PCA; or PCA is exact; or the model is no better than the mean."""
+
+    WINS = "wins"
+    DRAW = "draw"
+    LOSES = "loses"
+    EXACT = "exact"
+    NOTHING = "nothing learned"
+
+
 class Comparison(NamedTuple):
     """Mean predictor, PCA and model on the same held-out rows, in this order, and who wins.
 
@@ -31,6 +42,15 @@ class Comparison(NamedTuple):
     verdict: str
     difference: float
     standard_error: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """Who wins, as the verdict says in words."""
+        mean, _, model = self.scores
+        against_linear = _against_linear(self.scores, self.difference, self.standard_error)
+        if model.mse >= mean.mse and against_linear is not Outcome.EXACT:
+            return Outcome.NOTHING
+        return against_linear
 
     def __str__(self) -> str:
         width = max(len(score.name) for score in self.scores)
@@ -122,11 +142,12 @@ def _verdict(
         f"{model.name} reconstructs held-out {data} with {model.mse:#.3g} {measure}; "
         f"PCA at the same {dim} dimensions reaches {linear.mse:#.3g}: "
     )
-    if linear.mse <= 1e-20 * mean.mse:  # rounding: as many dimensions as the rows have
+    outcome = _against_linear((mean, linear, model), difference, error)
+    if outcome is Outcome.EXACT:
         sentence += "PCA is exact, there is nothing to win."
-    elif abs(difference) <= max(2 * error, 0.005 * linear.mse):
+    elif outcome is Outcome.DRAW:
         sentence += f"a draw (below half a percent, or two standard errors on {rows} rows)."
-    elif difference > 0:
+    elif outcome is Outcome.WINS:
         sentence += f"the autoencoder wins by {_percent(1 - model.mse / linear.mse)}."
     else:
         sentence += f"the autoencoder loses by {_percent(model.mse / linear.mse - 1)}; take PCA."
@@ -135,6 +156,15 @@ def _verdict(
             f" The mean of the training rows reaches {mean.mse:#.3g}: the autoencoder has learned nothing."
         )
     return sentence
+
+
+def _against_linear(scores: tuple[Score, ...], difference: float, error: float) -> Outcome:
+    mean, linear, _ = scores
+    if linear.mse <= 1e-20 * mean.mse:  # rounding: as many dimensions as the rows have
+        return Outcome.EXACT
+    if abs(difference) <= max(2 * error, 0.005 * linear.mse):
+        return Outcome.DRAW
+    return Outcome.WINS if difference > 0 else Outcome.LOSES
 
 
 def _percent(share: float) -> str:

@@ -99,6 +99,9 @@ def fit(
             help="Options from a file, such as a run's config.yaml.", callback=config.take, is_eager=True
         ),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html and figures.")
+    ] = True,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -117,7 +120,7 @@ def fit(
         model, data, dim, epochs, settings or [], likelihood, scaling, labels, images, held_out, monitor,
         patience, test, seed, batch_size, lr,
     )  # fmt: skip
-    fit(plan, out, tensorboard=tensorboard, force=force, as_json=json, quiet=quiet)
+    fit(plan, out, tensorboard=tensorboard, force=force, report=report, as_json=json, quiet=quiet)
 
 
 @app.command()
@@ -284,6 +287,28 @@ def ask(
     from .ask import Asked, ask
 
     return ask(words or [], Asked(text, full, seed, out, check, budget, seeds, jobs), json)
+
+
+@app.command()
+def report(
+    run: Run,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[X]", help="A file or a data set; by default the run's test part."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to write to; RUN if not given.")] = None,
+    labels: Labels = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write report.html: is the model any good, what has it learned, which rows are strange.
+
+    One page that needs no network, and every figure as PNG, SVG and CSV.
+
+    Example: isthmus report runs/a
+    """
+    from .reporting import report
+
+    report(run, data, labels, out, quiet)
 
 
 @app.command()

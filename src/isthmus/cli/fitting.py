@@ -12,7 +12,7 @@ import numpy as np
 
 from ..estimators import Embedder
 from ..recipes import Recipe, parameters
-from ..runs import versions
+from ..runs import machine, versions
 from ..training import write_atomically
 from . import config
 from .folder import UNFINISHED, abandon, begin
@@ -20,10 +20,13 @@ from .judging import judge
 from .misuse import Misuse, Stopped
 from .output import say, show, to_json
 from .plan import Plan
+from .reporting import write_report
 from .source import Part, Source
 
 
-def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json: bool, quiet: bool) -> None:
+def fit(
+    plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, report: bool, as_json: bool, quiet: bool
+) -> None:
     """Carry out the plan. Raises what `isthmus.cli.run` turns into an exit status."""
     remark = (lambda *lines: None) if quiet else say
     recipe = plan.recipe()
@@ -50,7 +53,7 @@ def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json
     seconds = time.perf_counter() - started
     history = embedder.history_
     remark(f"{len(history.records)} epochs in {seconds:.1f} s: {history.why}")
-    report: dict[str, Any] = {
+    found: dict[str, Any] = {
         "model": recipe.name,
         "recipe": repr(embedder.recipe_),
         "dim": embedder.model_.autoencoder.latent.dim,
@@ -67,17 +70,18 @@ def fit(plan: Plan, out: Path | None, *, tensorboard: bool, force: bool, as_json
         "training": {"epochs": len(history.records), "why": history.why, "seconds": round(seconds, 3)},
     }
     comparison = judge(embedder, train, test, given.name, given.pixels)
-    report |= comparison.numbers()
-    report |= {
+    found |= comparison.numbers()
+    found |= {
         "plan": plan._asdict(),
         "command": shlex.join(["isthmus", *sys.argv[1:]]),
         "versions": versions(),
+        "machine": machine(),
     }
-    figures = _draw(embedder, train, test, given, folder, remark)
     write_atomically(folder / config.FILE, config.written(plan._asdict()).encode())
-    finish(folder, embedder, given, report)
-    show(report if as_json else str(comparison))
-    remark(f"written to {folder}" + (f", with {len(figures)} figures" if figures else ""))
+    finish(folder, embedder, given, found)
+    show(found if as_json else str(comparison))
+    page = write_report(folder, embedder, train, test, given, comparison, found, remark) if report else None
+    remark(f"written to {folder}" + (f"; open {page}" if page else ""))
 
 
 def _embedder(
@@ -105,27 +109,14 @@ def _embedder(
     )
 
 
-def finish(folder: Path, embedder: Embedder, given: Source, report: dict[str, Any]) -> None:
+def finish(folder: Path, embedder: Embedder, given: Source, found: dict[str, Any]) -> None:
     """The last files, and no sign of being unfinished any more."""
     if given.columns is not None and len(given.columns) == embedder.n_features_in_:
         embedder.feature_names_in_ = np.array(given.columns, object)
         embedder.save(folder)
-    write_atomically(folder / "metrics.json", to_json(report).encode())
+        del embedder.feature_names_in_  # arrays without names are handed on
+    write_atomically(folder / "metrics.json", to_json(found).encode())
     (folder / UNFINISHED).unlink()
-
-
-def _draw(
-    embedder: Embedder, train: Part, test: Part | None, given: Source, folder: Path, remark: Any
-) -> list[Path]:
-    from ..report import figures
-
-    if not figures.available():
-        remark(f"no figures: {figures.MISSING}")
-        return []
-    part = test or train
-    shape = given.shape or (train.x.shape[1:] if train.x.ndim > 2 else None)
-    rows = "training rows" if test is None else "held-out rows"
-    return figures.of_run(embedder, part.x, part.labels, shape, folder / "figures", rows)
 
 
 def _size(part: Part) -> str:

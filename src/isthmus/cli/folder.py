@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..report import ENDINGS, FIGURES, FOLDER, PAGE
 from ..training import write_atomically
 from . import config
 from .misuse import Misuse
@@ -13,9 +14,8 @@ from .output import to_json
 
 OURS = (
     *("recipe.json", "weights.safetensors", "preprocessing.json", "history.jsonl", "metrics.json"),
-    config.FILE,
+    *(config.FILE, PAGE),
 )
-FIGURES = ("learning_curve", "latent_map", "reconstructions", "samples")
 UNFINISHED = "unfinished.json"  # what was asked; it goes when the run is complete
 
 
@@ -54,7 +54,7 @@ def clear(folder: Path) -> None:
     """Remove what a run wrote, and nothing else."""
     for name in (*OURS, UNFINISHED):
         (folder / name).unlink(missing_ok=True)
-    pictures = [f"figures/{name}.png" for name in FIGURES]
+    pictures = [f"{FOLDER}/{name}{ending}" for name in FIGURES for ending in ENDINGS]
     for pattern in ("checkpoints/*.safetensors", *pictures, "tensorboard/events.out.tfevents.*"):
         for path in folder.glob(pattern):
             path.unlink()

@@ -18,13 +18,14 @@ WHOLE = re.compile(r"-?[0-9]+")
 
 
 class Part(NamedTuple):
-    """Rows, and a label for each or none."""
+    """Rows, a label for each or none, and where they stood in the file where they are some of its rows."""
 
     x: np.ndarray
     labels: np.ndarray | None
+    places: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> Part:
-        return Part(self.x[index], None if self.labels is None else self.labels[index])
+        return Part(self.x[index], None if self.labels is None else self.labels[index], index)
 
 
 class Source(NamedTuple):

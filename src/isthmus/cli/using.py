@@ -89,6 +89,20 @@ def evaluate(
     folder: Path, data: str | None, labels: str | None, trust: Trust, as_json: bool, quiet: bool
 ) -> None:
     fitted = opened(folder, trust)
+    train, test, given, pixels = judged(fitted, data, labels, quiet)
+    judgement = judge(fitted.embedder, train, test, given.name, pixels)
+    show(judgement.numbers() if as_json else str(judgement))
+
+
+def judged(
+    fitted: Fitted, data: str | None, labels: str | None, quiet: bool
+) -> tuple[Part, Part | None, Source, bool]:
+    """The rows a run was fitted to, those to judge it by, where these are from, and whether all are pixels.
+
+    Raises:
+        ValueError: where the data are no longer what they were.
+    """
+    folder = fitted.folder
     plan, sha256 = planned(folder)
     original = plan.source()
     if original.fingerprint() != sha256:
@@ -103,8 +117,7 @@ def evaluate(
         original = rows.source
     elif not quiet:
         say(f"the {0 if test is None else len(test.x)} rows of {original.name} that were held out")
-    judgement = judge(fitted.embedder, train, test, original.name, pixels)
-    show(judgement.numbers() if as_json else str(judgement))
+    return train, test, original, pixels
 
 
 def planned(folder: Path) -> tuple[Plan, str]:

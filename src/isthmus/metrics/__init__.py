@@ -14,6 +14,7 @@ from .neighbours import (
     trustworthiness,
     trustworthiness_per_row,
 )
+from .rates import information_per_dimension
 from .reconstruction import mse, mse_per_row, psnr, psnr_per_image, r2
 from .representation import ActiveUnits, Probe, active_units, kl_per_dimension, linear_probe, principal_angles
 from .significance import Interval, Paired, bootstrap, holm, paired
@@ -46,6 +47,7 @@ __all__ = [
     "frechet_distance",
     "holm",
     "hoyer",
+    "information_per_dimension",
     "intrinsic_dimension",
     "kl_parts",
     "kl_per_dimension",

@@ -1,12 +1,11 @@
-"""Figures, each a matplotlib `Figure` of its own: nothing global is touched, and no display is needed.
+"""Figures of several models side by side, each a matplotlib `Figure` of its own.
 
-matplotlib comes with the extra `report`; `available()` says whether it is there.
+Nothing global is touched, and no display is needed. matplotlib comes with the extra `report`; `available()`
+says whether it is there.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import json
 import math
 import re
@@ -17,72 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..baselines import pca
-from ..training import write_atomically
+from .drawing import COLOURS, bare, canvas, words
+from .drawing import MISSING as MISSING
+from .drawing import available as available
+from .drawing import save as save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..estimators import Embedder
-
-MISSING = "matplotlib is an extra: pip install 'isthmus[report]'"
-# Okabe & Ito 2008, which colour-blind readers tell apart, without their yellow (pale for thin marks) and
-# with three more; further classes repeat them with another marker
-COLOURS = (
-    *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"),
-    *("#882255", "#999999", "#B8A800"),
-)
 MARKERS = ("o", "^", "s", "D")
 MOST_CLASSES = 20  # with more, labels are shown as a scale
-
-
-def available() -> bool:
-    """Whether figures can be drawn here."""
-    return importlib.util.find_spec("matplotlib") is not None
-
-
-def save(figure: Figure, path: Path) -> Path:
-    """As PNG, whole or not at all."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=144)
-    write_atomically(path, buffer.getvalue())
-    return path
-
-
-def of_run(
-    embedder: Embedder,
-    x: np.ndarray,
-    labels: np.ndarray | None,
-    shape: Sequence[int] | None,
-    folder: Path,
-    rows: str = "rows",
-) -> list[Path]:
-    """Every figure that a fitted embedder and these rows allow, into the folder.
-
-    `shape` is that of a picture, (h, w) or (c, h, w), where rows are pictures; `rows` says what they are.
-    """
-    name = embedder.recipe_.name
-    figures = {}
-    if embedder.history_.records:
-        figures["learning_curve"] = learning_curves({name: embedder.history_.records})
-    few = slice(0, 2000)
-    codes = embedder.transform(x[few], None if labels is None else labels[few])
-    if codes.shape[1] > 1 and len(codes) > 2:
-        figures["latent_map"] = latent_maps({name: codes}, None if labels is None else labels[few], rows=rows)
-    if shape is not None and len(shape) in (2, 3):
-        shown = slice(0, 10)
-        given = None if labels is None else labels[shown]
-        figures["reconstructions"] = reconstructions(
-            x[shown],
-            {name: embedder.reconstruct(x[shown], given)},
-            shape,
-            f"{rows.capitalize()} and what the model makes of them",
-        )
-        classes = getattr(embedder, "classes_", None)
-        wanted = None if classes is None else np.resize(classes, 20)
-        figures["samples"] = samples(
-            {name: embedder.sample(20, wanted, noise=False, random_state=0)}, shape, x
-        )
-    return [save(figure, folder / f"{title}.png") for title, figure in figures.items()]
 
 
 def reconstructions(
@@ -90,7 +33,7 @@ def reconstructions(
 ) -> Figure:
     """A row of originals (n, ...), and below it a row for each model; all on one scale of grey."""
     pictures = {"original": originals, **rows}
-    figure = _figure(0.78 * len(originals) + 1.3, 0.78 * len(pictures) + 0.55)
+    figure = canvas(0.78 * len(originals) + 1.3, 0.78 * len(pictures) + 0.55)
     figure.suptitle(title)
     axes = figure.subplots(len(pictures), len(originals), squeeze=False)
     low, high = float(np.nanmin(originals)), float(np.nanmax(originals))
@@ -106,7 +49,7 @@ def samples(
 ) -> Figure:
     """Pictures drawn from each model, (n, ...), in lines of `across`, on the grey scale of `like`."""
     lines = {name: math.ceil(len(images) / across) for name, images in rows.items()}
-    figure = _figure(0.78 * across + 1.3, 0.78 * sum(lines.values()) + 0.55)
+    figure = canvas(0.78 * across + 1.3, 0.78 * sum(lines.values()) + 0.55)
     figure.suptitle(title or "Samples: codes drawn from the prior, decoded")
     axes = figure.subplots(sum(lines.values()), across, squeeze=False)
     low, high = float(np.nanmin(like)), float(np.nanmax(like))
@@ -126,11 +69,10 @@ def latent_maps(
     codes: Mapping[str, np.ndarray], labels: np.ndarray | None, what: str = "label", rows: str = "rows"
 ) -> Figure:
     """A panel for each model: its codes (n, dim) along their two leading principal components."""
-    if labels is not None and labels.dtype.kind not in "biuf" and _classes(labels) is None:
-        labels = None  # too many words for a legend, and words have no scale
+    labels = shown_labels(labels)
     across = min(2, len(codes))
     down = math.ceil(len(codes) / across)
-    figure = _figure(4.3 * across + (1.0 if labels is not None else 0), 3.9 * down + 0.4)
+    figure = canvas(4.3 * across + (1.0 if labels is not None else 0), 3.9 * down + 0.4)
     figure.suptitle(f"Codes of {rows}: the two leading components")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for axis, (name, z) in zip(panels, codes.items()):
@@ -138,29 +80,24 @@ def latent_maps(
         points = projection.transform(z)
         points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
         share = f"{100 * projection.explained.sum():.0f} % of the codes' variance"
-        shown = _scatter(axis, points, labels)
+        shown = scatter(axis, points, labels)
         axis.set_title(f"{name}: {share}", fontsize=10)
         axis.set_aspect("equal", "datalim")
         axis.set_xlabel("first component")
         axis.set_ylabel("second component")
     for axis in panels[len(codes) :]:
         axis.set_axis_off()
-    if labels is None:
-        return figure
-    if _classes(labels) is None:
-        figure.colorbar(shown, ax=list(panels), label=what)
-    else:
-        handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, title=what, loc="outside right center", frameon=False, markerscale=1.5)
+    legend(figure, panels, labels, shown, what)
     return figure
 
 
-def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]], title: bool = True) -> Figure:
     """A panel for each model: every term of its objective over the epochs, in training and held out."""
     across = min(2, len(records))
     down = math.ceil(len(records) / across)
-    figure = _figure(4.9 * across, 2.9 * down + 0.4)
-    figure.suptitle("Each term of the objective over training")
+    figure = canvas(4.9 * across if title else 7.4, 2.9 * down + 0.4)
+    if title:
+        figure.suptitle("Each term of the objective over training")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for axis, (name, entries) in zip(panels, records.items()):
         for colour, term in zip(COLOURS * 3, entries[0]["train"]):
@@ -170,11 +107,12 @@ def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figur
                     label = term if part == "train" else f"{term}, held out"
                     axis.plot(*zip(*curve), style, color=colour, label=label, linewidth=1.5)
         _scale(axis, [v for e in entries for v in e["train"].values()])
-        axis.set_title(name, fontsize=10)
+        if title:
+            axis.set_title(name, fontsize=10)
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_ylabel("mean over rows")
-        axis.grid(alpha=0.25)
+        bare(axis, grid="both")
         axis.legend(frameon=False, fontsize=8)
     for axis in panels[len(records) :]:
         axis.set_axis_off()
@@ -184,12 +122,6 @@ def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figur
 def read_history(path: Path) -> list[dict[str, Any]]:
     """The records of a `history.jsonl`."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
 def _picture(axis: Any, row: np.ndarray, shape: Sequence[int], low: float, high: float) -> None:
@@ -209,7 +141,15 @@ def _classes(labels: np.ndarray) -> np.ndarray | None:
     return found if len(found) <= MOST_CLASSES else None
 
 
-def _scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
+def shown_labels(labels: np.ndarray | None) -> np.ndarray | None:
+    """Labels, unless they are too many words for a legend: words have no scale."""
+    if labels is not None and labels.dtype.kind not in "biuf" and _classes(labels) is None:
+        return None
+    return labels
+
+
+def scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
+    """Points (n, 2), coloured by label; what a colour bar asks for, or None."""
     if labels is None:
         return axis.scatter(*points.T, s=10, color=COLOURS[0], alpha=0.7, linewidths=0)
     classes = _classes(labels)
@@ -221,9 +161,27 @@ def _scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
         x, y = points[labels == label].T
         size, colour = (34 if glyphs else 14), COLOURS[index % len(COLOURS)]
         axis.scatter(x, y, s=size, color=colour, marker=marker, linewidths=0)
-        name = str(label).replace("$", r"\$")  # between two of them matplotlib would read mathematics
-        axis.scatter([], [], color=colour, marker="s" if glyphs else marker, label=name)
+        axis.scatter([], [], color=colour, marker="s" if glyphs else marker, label=words(label))
     return None
+
+
+def legend(
+    figure: Figure,
+    panels: Sequence[Any],
+    labels: np.ndarray | None,
+    shown: Any,
+    what: str = "label",
+    place: Any = "outside right center",
+) -> None:
+    """Of the panels that `scatter` filled: a colour bar, the classes, or nothing."""
+    if labels is None:
+        return
+    if _classes(labels) is None:
+        figure.colorbar(shown, ax=list(panels), label=what)
+        return
+    handles, names = panels[0].get_legend_handles_labels()
+    across = 1 if "right" in place else min(len(names), 10)
+    figure.legend(handles, names, title=what, loc=place, ncols=across, frameon=False, markerscale=1.5)
 
 
 def _scale(axis: Any, values: Sequence[float]) -> None:

@@ -1,0 +1,80 @@
+"""The verb `report`, and the report at the end of `fit`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..estimators import Embedder
+from .judging import Judgement, judge
+from .output import say, show
+from .source import Part, Source
+from .using import judged, opened
+
+
+def report(folder: Path, data: str | None, labels: str | None, out: Path | None, quiet: bool) -> None:
+    """Write the report of a finished run anew, on the rows held out or on others."""
+    from ..report import drawing
+
+    if not drawing.available():
+        raise ImportError(drawing.MISSING)
+    fitted = opened(folder)
+    train, test, given, pixels = judged(fitted, data, labels, quiet)
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    judgement = judge(fitted.embedder, train, test, given.name, pixels)
+    if fitted.columns is not None:
+        given = given._replace(columns=fitted.columns)
+    page = write_report(
+        *(out or folder, fitted.embedder, train, test, given, judgement, metrics, say),
+        history=_history(folder),
+    )
+    show(str(page))
+
+
+def write_report(
+    folder: Path,
+    embedder: Embedder,
+    train: Part,
+    test: Part | None,
+    given: Source,
+    judgement: Judgement,
+    metrics: Mapping[str, Any],
+    remark: Callable[..., None],
+    history: list[dict[str, Any]] | None = None,
+) -> Path | None:
+    """The page and its figures into the folder; None, with a remark, where the extra is not installed.
+
+    Without a `history` it is that of the fit that has just ended, and somebody waits.
+    """
+    from ..report import drawing
+
+    if not drawing.available():
+        remark(f"no report: {drawing.MISSING}")
+        return None
+    from ..report.page import write
+    from ..report.study import Study
+
+    shape = given.shape or (train.x.shape[1:] if train.x.ndim > 2 else None)
+    study = Study(
+        embedder=embedder,
+        train=train,
+        test=test,
+        columns=given.columns,
+        shape=shape,
+        units="whole" if given.pixels else "columns",
+        comparison=judgement.comparison,
+        why=judgement.why,
+        metrics=metrics,
+        history=embedder.history_.records if history is None else history,
+        patient=history is not None,
+    )
+    return write(study, folder)
+
+
+def _history(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "history.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

@@ -1,0 +1,331 @@
+"""The chapters of the report: each a function from a study to a `Section`, or None if it has nothing to say.
+
+To add a chapter, write such a function and put it into `SECTIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import charts, pictures
+from .blocks import Block, Cell, Facts, Plate, Section, Table, Words, number, percent, whole
+from .study import Study
+from .verdict import advice, plain
+
+DRAWN = 1000  # rows sampled to compare with the data
+SURPRISING = 8
+SPAN = np.linspace(-2.4, 2.4, 9)  # standard deviations of a traversal
+LISTED = 40  # columns that a table lists
+
+
+def verdict(study: Study) -> Section:
+    """Who wins, in words for whoever decides."""
+    blocks: list[Block] = [*_plates(charts.baselines(study))]
+    blocks += [Words(sentence) for sentence in advice(study)]
+    if study.comparison is not None:
+        blocks.append(Words(f"In figures: {study.comparison.verdict}"))
+    return Section("verdict", "Verdict", plain(study), blocks)
+
+
+def data(study: Study) -> Section:
+    """What the data were, and what they were taken for."""
+    known = study.metrics["data"]
+    values = study.train.x
+    width = int(np.prod(values.shape[1:]))
+    learned, held = len(values), 0 if study.test is None else len(study.test.x)
+    facts = [
+        ("Name", study.data),
+        ("Rows", f"{whole(learned)} learned from, {whole(held)} held out to judge"),
+        (
+            "A row",
+            f"{' × '.join(map(str, study.shape))} pixels" if study.shape else f"{whole(width)} columns",
+        ),
+        ("Missing values", _missing(study)),
+        ("Taken for", "\n".join(study.embedder.notes_)),
+    ]
+    if known.get("sha256"):
+        facts.append(("Fingerprint", f"SHA-256 {known['sha256'][:16]}…"))
+    blocks: list[Block] = [Facts(facts)]
+    if study.shape is None:
+        blocks.append(_columns(study))
+    return Section("data", "The data", "What went in, and what it was taken for.", blocks)
+
+
+def model(study: Study) -> Section:
+    """What was fitted."""
+    net = study.embedder.model_.autoencoder
+    weights = sum(p.numel() for p in study.embedder.model_.parameters())
+    parts = {"encoder": net.encoder, "latent": net.latent, "decoder": net.decoder}
+    counts = ", ".join(
+        f"{name} {whole(sum(p.numel() for p in part.parameters()))}"
+        for name, part in parts.items()
+        if sum(p.numel() for p in part.parameters())
+    )
+    training = study.metrics.get("training", {})
+    facts = [
+        ("Method", study.metrics.get("recipe", repr(study.embedder.recipe_))),
+        ("Objective", repr(net.objective)),
+        ("Likelihood", getattr(net.likelihood, "name", type(net.likelihood).__name__)),
+        ("Code", f"{study.codes.shape[1]} numbers a row, {type(net.latent).__name__} latent"),
+        ("Parameters", f"{whole(weights)} ({counts})"),
+    ]
+    if training:
+        facts.append(
+            ("Training", f"{training['epochs']} epochs in {training['seconds']:.1f} s; {training['why']}")
+        )
+    if cite := study.metrics.get("cite"):
+        facts.append(("Reference", cite))
+    blocks: list[Block] = [Facts(facts)]
+    if (drawing := charts.curves(study)) is not None:
+        blocks.append(drawing)
+    return Section("model", "The model", "What was fitted, and how its training went, term by term.", blocks)
+
+
+def reconstructions(study: Study) -> Section:
+    """Best, typical and worst."""
+    order = np.argsort(study.errors, kind="stable")
+    n = len(order)
+    lead = (
+        f"What the model makes of {study.held}: those it rebuilds best, those around the median error, and "
+        "those it rebuilds worst."
+    )
+    if study.shape is not None:
+        few = min(8, n)
+        middle = max(0, n // 2 - few // 2)
+        groups = {
+            "best": order[:few],
+            "typical": order[middle : middle + few],
+            "worst": order[::-1][:few],
+        }
+        return Section("reconstructions", "Reconstructions", lead, [pictures.reconstructions(study, groups)])
+    picks = {"best": order[0], "typical": order[n // 2], "worst": order[-1]}
+    blocks: list[Block] = [_rebuilt(study, picks), *_plates(charts.columns_rebuilt(study))]
+    return Section("reconstructions", "Reconstructions", lead, blocks)
+
+
+def samples(study: Study) -> Section:
+    """New rows."""
+    drawn = _drawn(study, 20 if study.shape is not None else DRAWN)
+    lead = "Rows that the model made up: codes drawn from its prior, decoded."
+    if study.shape is not None:
+        return Section("samples", "Samples", lead, [pictures.samples(study, drawn)])
+    few = min(LISTED // 2, len(study.names))
+    table = Table(
+        ["Column", *(f"Sample {i + 1}" for i in range(6))],
+        [[study.names[column], *map(number, drawn[:6, column])] for column in range(few)],
+        "Six sampled rows" + (f", their first {few} columns" if len(study.names) > few else ""),
+    )
+    plates = _plates(charts.marginals(study, drawn), charts.dependence(study, drawn))
+    return Section("samples", "Samples", lead, [table, *plates])
+
+
+def code(study: Study) -> Section:
+    """The latent space: maps, what each dimension says, traversals and interpolations."""
+    blocks: list[Block] = [*_plates(charts.maps(study))]
+    lead = f"Each row becomes {study.codes.shape[1]} numbers. How they lie, and what each of them stands for."
+    if (found := charts.dimensions(study)) is not None:
+        blocks += [found[0], Words(found[1])]
+    if not hasattr(study.embedder.model_.autoencoder.latent, "codebook"):  # between its entries nothing lies
+        view: Any = charts if study.shape is None else pictures
+        blocks += _plates(_traversal(study, view), _interpolation(study, view))
+    return Section("code", "The code", lead, blocks)
+
+
+def size(study: Study) -> Section | None:
+    """Error against dimension."""
+    plate = charts.error_by_dimension(study)
+    if plate is None:
+        return None
+    lead = "Would another number of dimensions do? PCA at every size says how much there is to gain."
+    return Section("size", "Error and dimension", lead, [plate])
+
+
+def surprising(study: Study) -> Section:
+    """The rows that the model explains worst, and why."""
+    order = np.argsort(study.scores, kind="stable")[: min(SURPRISING, len(study.scores))]
+    excess = _excess(study)
+    lead = (
+        f"The {len(order)} {study.held} that the model explains worst: slips, rarities, or another kind of "
+        "thing. Look at these first."
+    )
+    blocks: list[Block] = []
+    if study.shape is not None:
+        blocks.append(
+            pictures.surprising(study, order, None if excess is None else excess[:, : study.x.shape[1]])
+        )
+    else:
+        blocks.append(_reasons(study, order, excess))
+        if excess is not None and study.x.shape[1] > 1:
+            blocks.append(charts.contributions(study, order, excess[:, : study.x.shape[1]]))
+    return Section("surprising", "Surprising rows", lead, [*blocks, *_plates(charts.surprise(study))])
+
+
+def reproduce(study: Study) -> Section:
+    """All that is needed to do it again."""
+    known = study.metrics
+    facts = [
+        ("Command", known.get("command", "")),
+        ("Seed", str(known.get("seed", ""))),
+        ("Data", f"{study.data}, SHA-256 {known['data'].get('sha256', '')}"),
+        ("Versions", ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items())),
+        ("Machine", ", ".join(f"{k} {v}" for k, v in known.get("machine", {}).items())),
+    ]
+    lead = "The same command on the same data with the same versions gives the same weights on a CPU."
+    return Section("reproduce", "Doing it again", lead, [Facts([f for f in facts if f[1]], code=True)])
+
+
+SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
+    *(verdict, data, model, reconstructions, samples, code, size, surprising, reproduce),
+)
+
+
+def _plates(*plates: Plate | None) -> list[Block]:
+    return [plate for plate in plates if plate is not None]
+
+
+def _missing(study: Study) -> str:
+    parts = [study.train.x] + ([study.test.x] if study.test is not None else [])
+    missing = sum(int(np.isnan(x).sum()) for x in parts if x.dtype.kind == "f")
+    total = sum(x.size for x in parts)
+    return f"{whole(missing)} of {whole(total)} ({percent(missing / total)})" if missing else "none"
+
+
+def _columns(study: Study) -> Table:
+    """A line a column: how much is missing, and the range of what is there."""
+    x = np.asarray(study.train.x, float).reshape(len(study.train.x), -1)
+    unread = set(study.embedder.preparation_.unread)
+    rows = []
+    for place, name in enumerate(study.names[:LISTED]):
+        column = x[:, place]
+        there = column[~np.isnan(column)]
+        kind = "constant, not read" if place in unread else _kind(there)
+        span = (there.min(), np.median(there), there.max(), there.std()) if len(there) else (np.nan,) * 4
+        gaps = 1 - len(there) / len(column)
+        rows.append([name, kind, percent(gaps) if gaps else "–", *map(number, span)])
+    more = len(study.names) - len(rows)
+    return Table(
+        ["Column", "Values", "Missing", "Lowest", "Median", "Highest", "Deviation"],
+        rows,
+        "Columns of the training rows" + (f"; {more} more are not listed" if more else ""),
+        text=2,
+    )
+
+
+def _kind(values: np.ndarray) -> str:
+    if not len(values):
+        return "empty"
+    if np.isin(values, (0, 1)).all():
+        return "0 or 1"
+    return "whole numbers" if (values == np.floor(values)).all() else "real numbers"
+
+
+def _rebuilt(study: Study, picks: dict[str, np.intp]) -> Table:
+    """Three rows, column by column: the value, what the model makes of it, and the difference."""
+    deviation = np.where(study.unit > 0, study.unit, 1.0)
+    gap = (study.seen - study.x) / deviation
+    order = np.arange(len(study.names))
+    if len(order) > LISTED // 2:
+        worst = np.nan_to_num(np.abs(gap[list(picks.values())])).max(0)
+        order = np.sort(np.argsort(worst)[::-1][: LISTED // 2])
+    rows = []
+    for column in order:
+        line: list[str | Cell] = [study.names[column]]
+        for row in picks.values():
+            off = float(gap[row, column])
+            line += [
+                f"{number(study.x[row, column])} → {number(study.seen[row, column])}",
+                Cell("–" if off != off else f"{off:+.2f}".replace("-", "−"), float(np.clip(off / 2, -1, 1))),
+            ]
+        rows.append(line)
+    heads = [h for name, i in picks.items() for h in (f"{name.title()}: row {study.places[i]}", "Off by")]
+    left_out = len(study.names) - len(order)
+    return Table(
+        ["Column", *heads],
+        rows,
+        "Values, → what the model rebuilds, and the difference"
+        + (" in standard deviations of the column" if study.units == "columns" else "")
+        + (f"; the {len(order)} columns with the largest differences" if left_out else ""),
+    )
+
+
+def _drawn(study: Study, n: int) -> np.ndarray:
+    classes = getattr(study.embedder, "classes_", None)
+    wanted = None if classes is None else np.resize(classes, n)
+    noise = study.shape is None
+    drawn = study.embedder.sample(n, wanted, noise=noise, random_state=0)
+    return np.asarray(drawn, np.float64).reshape(n, -1)
+
+
+def _traversal(study: Study, view: Any) -> Plate | None:
+    spread = study.codes.std(0)
+    which = np.sort(np.argsort(spread)[::-1][: 4 if study.shape is None else 8])
+    which = which[spread[which] > 0]
+    if not len(which):
+        return None
+    steps = SPAN if study.shape is not None else np.linspace(SPAN[0], SPAN[-1], 21)
+    codes = np.tile(study.codes.mean(0), (len(which), len(steps), 1))
+    for line, dimension in enumerate(which):
+        codes[line, :, dimension] += steps * spread[dimension]
+    path = _decoded(study, codes, np.zeros(len(which), int))
+    plate: Plate = view.traversal(study, which.tolist(), steps, path)
+    return plate
+
+
+def _interpolation(study: Study, view: Any) -> Plate | None:
+    n = len(study.codes)
+    if n < 2:
+        return None
+    rng = np.random.default_rng(2)
+    ends = [tuple(rng.choice(n, 2, replace=False).tolist()) for _ in range(3 if study.shape is None else 4)]
+    along = np.linspace(0, 1, 8 if study.shape is not None else 15)[:, None]
+    codes = np.stack([(1 - along) * study.codes[a] + along * study.codes[b] for a, b in ends])
+    path = _decoded(study, codes, np.array([a for a, _ in ends]))
+    plate: Plate = view.interpolation(study, ends, path)
+    return plate
+
+
+def _decoded(study: Study, codes: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Codes (lines, steps, dim) -> (lines, steps, d); a conditional model is given the label of a row."""
+    lines, steps = codes.shape[:2]
+    labels = None if study.labels is None else np.repeat(study.labels[like], steps)
+    return study.decode(codes.reshape(lines * steps, -1), labels).reshape(lines, steps, -1)
+
+
+def _excess(study: Study) -> np.ndarray | None:
+    """(n, d + 1): nats of surprise of each value, and of the code, above the usual of its column."""
+    if study.surprises is None:
+        return None
+    nats = np.column_stack(study.surprises)
+    usual = np.zeros(nats.shape[1])
+    there = ~np.isnan(nats).all(0)
+    usual[there] = np.nanmedian(nats[:, there], 0)
+    return nats - usual
+
+
+def _reasons(study: Study, order: np.ndarray, excess: np.ndarray | None) -> Table:
+    """The rows, their scores, and the columns that speak most against them."""
+    if excess is None:  # values are tied together: then the largest errors
+        excess = np.square((study.seen - study.x) / study.unit)
+    rows = []
+    for i in order:
+        against = np.nan_to_num(excess[i], nan=-np.inf)
+        reasons = []
+        for column in np.argsort(against)[::-1][:3]:
+            if against[column] <= 0:
+                break
+            amount = f"({against[column]:+.1f})"
+            if column == study.x.shape[1]:
+                reasons.append(f"an unusual combination {amount}")
+                continue
+            value, expected = number(study.x[i, column]), number(study.seen[i, column])
+            reasons.append(f"{study.names[column]} is {value}, expected {expected} {amount}")
+        rows.append([str(study.places[i]), number(study.scores[i]), "\n".join(reasons)])
+    return Table(
+        ["Row", "Score", "Why: nats above the usual"],
+        rows,
+        "Rows counted from 0 as they stand in the data; the score is in nats, and low is surprising",
+        text=3,
+    )
