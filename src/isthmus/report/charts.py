@@ -182,9 +182,10 @@ def maps(study: Study) -> Plate | None:
         Numbers(found, rows),
         f"Maps of {n} codes of {study.held}; trustworthiness {told}.",
         f"A point is one of {n} {study.held}, and neighbours have similar codes. Trustworthiness, 0 to 1, "
-        f"says how far a point's {neighbours} neighbours on the map are neighbours among the codes too; "
-        "below about 0.9 do not read much into small groups. Distances between far groups mean little in t-SNE "
-        "and UMAP." + (" `isthmus report` on this run adds UMAP." if umap and not study.patient else ""),
+        f"says how far a point's {neighbours} neighbours there are neighbours among the codes too; "
+        "below about 0.9 do not read much into small groups. Distances between far groups mean little in "
+        "t-SNE and UMAP."
+        + (" `isthmus report` on this run adds UMAP." if umap and not study.patient else ""),
     )
 
 

@@ -167,7 +167,7 @@ def scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
 
 def legend(
     figure: Figure,
-    panels: Sequence[Any],
+    panels: Any,
     labels: np.ndarray | None,
     shown: Any,
     what: str = "label",
