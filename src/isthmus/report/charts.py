@@ -52,7 +52,7 @@ def columns_rebuilt(study: Study) -> Plate | None:
     if study.shape is not None or study.x.shape[1] < 2 or len(study.x) < 3:
         return None
     dim = study.codes.shape[1]
-    learned = study.train.x.reshape(len(study.train.x), -1) / study.unit
+    learned = study.learned / study.unit
     linear = pca(learned, dim).reconstruct(study.x / study.unit) * study.unit
     middle = np.nanmean(study.x, 0)
     own, other = (_explained(study.x, each, middle) for each in (study.seen, linear))
@@ -99,7 +99,7 @@ def error_by_dimension(study: Study) -> Plate | None:
         return None
     mean, linear, own = study.comparison.scores
     dim = study.codes.shape[1]
-    learned = study.train.x.reshape(len(study.train.x), -1) / study.unit
+    learned = study.learned / study.unit
     most = min(*learned.shape, max(2 * dim, 12))
     projection = pca(learned, most)
     test = study.x / study.unit

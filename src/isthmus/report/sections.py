@@ -187,15 +187,13 @@ def _plates(*plates: Plate | None) -> list[Block]:
 
 
 def _missing(study: Study) -> str:
-    parts = [study.train.x] + ([study.test.x] if study.test is not None else [])
-    missing = sum(int(np.isnan(x).sum()) for x in parts if x.dtype.kind == "f")
-    total = sum(x.size for x in parts)
-    return f"{whole(missing)} of {whole(total)} ({percent(missing / total)})" if missing else "none"
+    share = float(np.isnan(study.learned).mean())
+    return f"{percent(share)} of the values to learn from" if share else "none among those to learn from"
 
 
 def _columns(study: Study) -> Table:
     """A line a column: how much is missing, and the range of what is there."""
-    x = np.asarray(study.train.x, float).reshape(len(study.train.x), -1)
+    x = study.learned
     unread = set(study.embedder.preparation_.unread)
     rows = []
     for place, name in enumerate(study.names[:LISTED]):

@@ -12,11 +12,12 @@ import torch
 
 from ..baselines import Comparison
 from ..baselines.comparison import spread
-from ..data import Rows
+from ..data import MappedRows, Rows
 from ..estimators import Embedder
 from ..estimators.inference import passes
 
-VALUES = 2_000_000  # that are looked at, of many rows a part drawn at random: a report takes seconds
+VALUES = 2_000_000  # that are shown, of many rows a part drawn at random: a report takes seconds
+LEARNED = 20_000_000  # of the training rows that PCA and ranges are taken from
 MAPPED = 600  # rows on a map: t-SNE's time grows with their square
 
 
@@ -72,11 +73,7 @@ class Study:
     @cached_property
     def chosen(self) -> np.ndarray:
         """Which of them are looked at, in order."""
-        n = len(self.part.x)
-        most = max(500, VALUES // max(1, self.part.x[0].size))
-        if n <= most:
-            return np.arange(n)
-        return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
+        return _some(self.part.x, VALUES)
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -96,6 +93,11 @@ class Study:
     def x(self) -> np.ndarray:
         """(n, d), float64."""
         return flat(self.rows)
+
+    @cached_property
+    def learned(self) -> np.ndarray:
+        """(n, d), float64: training rows, of very many a part."""
+        return flat(self.train.x[_some(self.train.x, LEARNED)])
 
     @cached_property
     def seen(self) -> np.ndarray:
@@ -121,8 +123,7 @@ class Study:
     @cached_property
     def unit(self) -> np.ndarray:
         """(d,): what errors are measured in: standard deviations of the training columns, or 1 for pixels."""
-        learned = flat(self.train.x)
-        return spread(learned) if self.units == "columns" else np.ones(learned.shape[1])
+        return spread(self.learned) if self.units == "columns" else np.ones(self.learned.shape[1])
 
     @cached_property
     def grey(self) -> tuple[float, float]:
@@ -143,7 +144,7 @@ class Study:
         return np.where(there, gap, 0.0).sum(1) / np.maximum(there.sum(1), 1)
 
     @cached_property
-    def net_rows(self) -> Rows:
+    def net_rows(self) -> Rows | MappedRows:
         """The rows as the net reads them, with the context that it needs."""
         return self.embedder._rows(self.rows, self.labels)
 
@@ -178,6 +179,12 @@ class Study:
     def decode(self, codes: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """Codes (n, dim) -> the rows expected of them, (n, d)."""
         return flat(self.embedder.inverse_transform(codes, labels))
+
+
+def _some(x: np.ndarray, values: int) -> np.ndarray:
+    """Places of rows, in order, that hold about so many values."""
+    n, most = len(x), max(500, values // max(1, x[0].size))
+    return np.arange(n) if n <= most else np.sort(np.random.default_rng(0).choice(n, most, replace=False))
 
 
 def flat(x: np.ndarray) -> np.ndarray:
