@@ -298,6 +298,7 @@ def report(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write to; RUN if not given.")] = None,
     labels: Labels = None,
+    trust: Trust = None,
     quiet: Quiet = False,
 ) -> None:
     """Write report.html: is the model any good, what has it learned, which rows are strange.
@@ -307,8 +308,9 @@ def report(
     Example: isthmus report runs/a
     """
     from .reporting import report
+    from .using import trusted
 
-    report(run, data, labels, out, quiet)
+    report(run, data, labels, trusted(trust), out, quiet)
 
 
 @app.command()

@@ -11,16 +11,18 @@ from ..estimators import Embedder
 from .judging import Judgement, judge
 from .output import say, show
 from .source import Part, Source
-from .using import judged, opened
+from .using import Trust, judged, opened
 
 
-def report(folder: Path, data: str | None, labels: str | None, out: Path | None, quiet: bool) -> None:
+def report(
+    folder: Path, data: str | None, labels: str | None, trust: Trust, out: Path | None, quiet: bool
+) -> None:
     """Write the report of a finished run anew, on the rows held out or on others."""
     from ..report import drawing
 
     if not drawing.available():
         raise ImportError(drawing.MISSING)
-    fitted = opened(folder)
+    fitted = opened(folder, trust)
     train, test, given, pixels = judged(fitted, data, labels, quiet)
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     judgement = judge(fitted.embedder, train, test, given.name, pixels)
