@@ -39,6 +39,7 @@ _ROOMS = {
     "comparing",
     "corruptions",
     "data",
+    "diagnostics",
     "distributions",
     "estimators",
     "latents",

@@ -260,6 +260,30 @@ def evaluate(
 
 
 @app.command()
+def doctor(
+    run: Run,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[X]", help="Rows to examine it with; by default the run's test part."),
+    ] = None,
+    labels: Labels = None,
+    trust: Trust = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What is wrong with a run, and what to do.
+
+    Collapse, dead units and codes, over-fitting, an error above PCA's, scale, a code as wide as the data.
+
+    Example: isthmus doctor runs/a
+    """
+    from .doctor import doctor
+    from .using import trusted
+
+    doctor(run, data, labels, trusted(trust), json, quiet)
+
+
+@app.command()
 def ask(
     words: Annotated[
         list[str] | None,

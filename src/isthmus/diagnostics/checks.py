@@ -96,6 +96,9 @@ def dead_codes(patient: Patient) -> Finding | None:
     )
 
 
+MUCH = 1.5  # times the training error: the lower end of the held-out error's interval lies above
+
+
 def overfitting(patient: Patient) -> Finding | None:
     """Rows that were learned by heart: an error far larger on rows the model has not seen."""
     if patient.test is None or len(patient.test.error) < 5:
@@ -103,7 +106,7 @@ def overfitting(patient: Patient) -> Finding | None:
     known, new = patient.train.error, patient.test.error
     interval = bootstrap(new)
     spread = float(np.nanvar(patient.train.target, 0).mean())
-    if interval.low <= 1.3 * known.mean() or new.mean() < 0.01 * spread:
+    if interval.low <= MUCH * known.mean() or new.mean() < 0.01 * spread:
         return None
     remedy = f"{patient.command} --held-out 0.1 --patience 20   # stop where held-out rows stop improving"
     if (hidden := patient.argument("hidden")) is not None:
@@ -138,8 +141,8 @@ def losing(patient: Patient) -> Finding | None:
     return Finding(
         "worse than PCA",
         "warning",
-        f"mean squared error {own.mse:.4g} on held-out rows, {100 * (own.mse / linear.mse - 1):.0f} % more than "
-        f"that of PCA with as many dimensions, {linear.mse:.4g}.",
+        f"mean squared error {own.mse:.4g} on held-out rows, {100 * (own.mse / linear.mse - 1):.0f} % more "
+        f"than that of PCA with as many dimensions, {linear.mse:.4g}.",
         _contest(patient),
     )
 

@@ -1,0 +1,42 @@
+"""The verb `doctor`: what is wrong with a run, how it shows, and what to do."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from ..diagnostics import examine
+from .output import say, show
+from .source import Part
+from .using import opened, planned, rows_of
+
+
+def doctor(
+    folder: Path, data: str | None, labels: str | None, trust: tuple[str, ...], as_json: bool, quiet: bool
+) -> None:
+    """Examine a run with the rows it was fitted to, and with those held out or given."""
+    fitted = opened(folder, trust)
+    plan, sha256 = planned(folder)
+    original = plan.source()
+    if original.fingerprint() != sha256:
+        raise ValueError(
+            f"{plan.data} is not what it was when {folder} was fitted: there are no rows to examine it with"
+        )
+    train, test, _ = plan.parts(original)
+    if data is not None and data != plan.data:
+        rows = rows_of(fitted, data, labels, quiet)
+        test = Part(rows.x, rows.labels)
+    elif test is None and not quiet:
+        say("no rows were held out, so over-fitting and the error beside PCA's cannot be looked for")
+    again = shlex.join(["isthmus", "fit", plan.model, plan.data, "--out", f"{folder}-again"])
+    found = examine(
+        fitted.embedder,
+        train.x,
+        None if test is None else test.x,
+        y_train=train.labels,
+        y_test=None if test is None else test.labels,
+        pixels=original.pixels,
+        command=again,
+        data=plan.data,
+    )
+    show(found.to_json() if as_json else str(found))

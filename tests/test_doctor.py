@@ -1,0 +1,190 @@
+"""The doctor finds what was planted, and nothing in a run that is well."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from isthmus import Embedder, Recipe
+from isthmus.cli import run
+from isthmus.cli.settings import arguments
+from isthmus.diagnostics import CHECKS, Diagnosis, examine
+from isthmus.recipes import named
+
+FAST: dict[str, Any] = {"batch_size": 32, "lr": 5e-3, "random_state": 0}
+
+
+def plane(n=300, seed=0, noise=0.1):
+    """Two numbers in eight columns, bent so that PCA is behind."""
+    rng = np.random.default_rng(seed)
+    mix = np.random.default_rng(1).normal(size=(2, 8))
+    z = rng.uniform(-1, 1, (n, 2))
+    return 2 * np.sin(z @ mix) + 0.5 * z @ mix + noise * rng.normal(size=(n, 8))
+
+
+TRAIN, TEST = plane(300, 0), plane(200, 2)
+
+
+def names(found: Diagnosis) -> dict[str, str]:
+    return {each.name: each.severity for each in found.findings}
+
+
+def said(found: Diagnosis, name: str) -> tuple[str, str]:
+    (finding,) = [each for each in found.findings if each.name == name]
+    return finding.evidence, finding.remedy
+
+
+@pytest.fixture(scope="module")
+def plain() -> Embedder:
+    return Embedder("autoencoder", dim=2, epochs=60, **FAST).fit(TRAIN)
+
+
+@pytest.fixture(scope="module")
+def variational() -> Embedder:
+    return Embedder("vae", dim=2, epochs=160, **FAST).fit(TRAIN)
+
+
+def test_runs_that_are_well(plain, variational):
+    for embedder in (plain, variational):
+        found = examine(embedder, TRAIN, TEST)
+        assert found.healthy and not found.findings, found
+        assert "Nothing was found" in str(found) and set(found.looked_for) == set(CHECKS)
+
+
+def test_a_collapsed_posterior():
+    embedder = Embedder(Recipe("beta_vae", dim=3, beta=500.0), epochs=30, **FAST).fit(TRAIN)
+    found = examine(embedder, TRAIN, TEST, data="sales.csv")
+    assert names(found)["posterior collapse"] == "problem" and not found.healthy
+    evidence, remedy = said(found, "posterior collapse")
+    assert "3 of 3 dimensions" in evidence and remedy == "isthmus fit beta_vae sales.csv --set beta=1"
+
+
+def test_dimensions_that_a_vae_does_not_need_are_a_note(variational):
+    wide = Embedder("vae", dim=6, epochs=80, **FAST).fit(TRAIN)
+    found = examine(wide, TRAIN, TEST)
+    assert names(found).get("posterior collapse") == "note"
+    silent = int((said(found, "posterior collapse")[1]).split()[-1])
+    assert 2 <= silent < 6
+
+
+def test_dead_units(plain):
+    embedder = Embedder("autoencoder", dim=4, epochs=2, **FAST).fit(TRAIN)
+    assert "dead units" not in names(examine(embedder, TRAIN))  # the control
+    encoder = embedder.model_.autoencoder.encoder
+    last = [each for each in encoder.modules() if isinstance(each, torch.nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight[1] = 0
+    evidence, remedy = said(examine(embedder, TRAIN), "dead units")
+    assert evidence.startswith("1 of 4 units") and "--dim 3" in remedy
+    with torch.no_grad():
+        last.weight.zero_()
+    assert names(examine(embedder, TRAIN))["dead units"] == "problem"
+
+
+def test_dead_codes():
+    embedder = Embedder(Recipe("vq_vae", size=16), epochs=10, **FAST).fit(TRAIN)
+    assert "dead codes" not in names(examine(embedder, TRAIN))  # the control
+    with torch.no_grad():
+        embedder.model_.autoencoder.latent.get_buffer("codebook")[3:] = 1e6
+    found = examine(embedder, TRAIN)
+    evidence, remedy = said(found, "dead codes")
+    assert evidence.startswith("3 of 16 codes") and "--set size=4" in remedy
+
+
+def test_over_fitting(plain):
+    few = plane(24, 5, noise=0.5)
+    embedder = Embedder(Recipe("autoencoder", dim=4, hidden=(256, 256)), epochs=300, **FAST).fit(few)
+    found = examine(embedder, few, plane(200, 6, noise=0.5))
+    evidence, remedy = said(found, "over-fitting")
+    assert "200 held-out rows" in evidence and "--held-out 0.1" in remedy and "--set hidden=64,64" in remedy
+    assert "over-fitting" not in names(examine(embedder, few))  # nothing to see it by
+
+
+def test_worse_than_pca_and_than_nothing(plain):
+    untrained = Embedder("autoencoder", dim=2, epochs=0, **FAST).fit(TRAIN)
+    evidence, remedy = said(examine(untrained, TRAIN, TEST, data="sales.csv"), "worse than PCA")
+    assert "has learned nothing" in evidence and "isthmus compare sales.csv" in remedy
+    begun = Embedder("autoencoder", dim=2, epochs=3, **FAST).fit(TRAIN)
+    found = examine(begun, TRAIN, TEST)
+    assert names(found)["worse than PCA"] == "warning" and "more than that of PCA" in str(found)
+
+
+def test_scale():
+    unequal = TRAIN * np.array([1e4, 1, 1, 1, 1, 1, 1, 1])
+    raw = Embedder("autoencoder", dim=2, epochs=2, scaling="none", **FAST).fit(unequal)
+    evidence, remedy = said(examine(raw, unequal), "scale")
+    assert "7 of 8 columns" in evidence and remedy.endswith("--scaling columns")
+    assert "scale" not in names(examine(raw, unequal, pixels=True))
+    scaled = Embedder("autoencoder", dim=2, epochs=2, **FAST).fit(unequal)
+    assert "scale" not in names(examine(scaled, unequal))  # the control
+    large = Embedder("autoencoder", dim=2, epochs=2, scaling="none", **FAST).fit(1e4 * TRAIN)
+    assert "expect 1" in said(examine(large, 1e4 * TRAIN), "scale")[0]
+
+
+def test_a_code_as_wide_as_the_data():
+    wide = Embedder("autoencoder", dim=8, epochs=2, **FAST).fit(TRAIN)
+    evidence, remedy = said(examine(wide, TRAIN), "identity")
+    assert "8 dimensions and the data 8 columns" in evidence and remedy[-1] in "23"
+    noisy = Embedder("denoising", dim=8, epochs=2, **FAST).fit(TRAIN)
+    assert "identity" not in names(examine(noisy, TRAIN))  # noise keeps it from handing rows through
+
+
+def test_gaps_and_frames_are_examined():
+    pandas = pytest.importorskip("pandas")
+    gaps = TRAIN.copy()
+    gaps[np.random.default_rng(0).random(gaps.shape) < 0.1] = np.nan
+    embedder = Embedder("autoencoder", dim=2, epochs=60, **FAST).fit(gaps)
+    assert examine(embedder, gaps, TEST).healthy
+    frame = pandas.DataFrame({"a": TRAIN[:, 0], "b": TRAIN[:, 1], "c": np.where(TRAIN[:, 0] > 0, "x", "y")})
+    mixed = Embedder("vae", dim=2, epochs=5, **FAST).fit(frame)
+    assert "worse than PCA" in examine(mixed, frame, frame[:50]).looked_for
+
+
+def test_remedies_can_be_pasted(plain):
+    """Every command of a remedy names options and arguments that exist."""
+    from typer.main import get_command
+
+    from isthmus.cli import app
+
+    embedder = Embedder(Recipe("beta_vae", dim=3, beta=500.0), epochs=0, **FAST).fit(TRAIN)
+    collapsed = Embedder(Recipe("beta_vae", dim=3, beta=1.0), epochs=0, **FAST).fit(TRAIN)
+    remedies = [
+        finding.remedy
+        for each in (embedder, collapsed, plain)
+        for finding in examine(each, TRAIN, TEST + 9, data="digits").findings
+    ]
+    assert remedies
+    for line in "\n".join(remedies).splitlines():
+        words = shlex.split(line.partition("#")[0])
+        if not words:
+            continue
+        verb = get_command(app).commands[words[1]]  # type: ignore[attr-defined]
+        parsed = verb.make_context(words[1], words[2:]).params
+        if words[1] == "fit":
+            arguments(named(parsed["model"]), parsed["settings"] or [])
+
+
+def test_doctor_on_the_command_line(capsys, tmp_path):
+    path, folder = tmp_path / "sales.csv", tmp_path / "a"
+    np.savetxt(path, TRAIN, delimiter=",", header=",".join("abcdefgh"), comments="")
+    command = ["fit", "autoencoder", str(path), "--dim", "2", "--epochs", "0", "--out", str(folder)]
+    assert run([*command, "--quiet"]) == 0
+    capsys.readouterr()
+    assert run(["doctor", str(folder)]) == 0
+    text = capsys.readouterr().out
+    assert "problem: worse than PCA" in text and f"--out {folder}-again" in text
+    assert run(["doctor", str(folder), "--json", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    numbers = json.loads(out)
+    assert err == "" and numbers["healthy"] is False and numbers["findings"][0]["severity"] == "problem"
+    other = tmp_path / "other.csv"
+    np.savetxt(other, TEST[:7], delimiter=",", header=",".join("abcdefgh"), comments="")
+    assert run(["doctor", str(folder), str(other)]) == 0 and "7 held-out rows" in capsys.readouterr().out
+    np.savetxt(path, TEST, delimiter=",", header=",".join("abcdefgh"), comments="")
+    assert run(["doctor", str(folder)]) == 1 and "is not what it was" in capsys.readouterr().err
+    assert run(["doctor", str(tmp_path / "none")]) == 2
