@@ -494,3 +494,10 @@ def test_the_critic_moves_first_and_the_encoder_asks_the_one_that_moved():
 def drawn(model: Adversarial, z: Tensor) -> Tensor:
     with isthmus.seeded(0):
         return model.autoencoder.latent.sample(len(z))
+
+
+def test_an_encoder_of_another_width_is_named() -> None:
+    model = Autoencoder(nn.Linear(4, 5), Gaussian(3), nn.Linear(3, 4), gaussian(4), reconstruction)
+    for ask in (lambda x: model(Batch(x, x)), model.encode):
+        with pytest.raises(ValueError, match=r"delivers \(2, 5\); Gaussian needs \(b, 6\)"):
+            ask(torch.zeros(2, 4))

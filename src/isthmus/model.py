@@ -113,7 +113,7 @@ class Autoencoder(Learner):
     ) -> Code:
         """The code of (b, ...): the posterior's mean or mode, or with `sample` a draw from it."""
         with drawing_from(generator):
-            return self.latent(full(call(self.encoder, in_sight(x, context), context)), sample)
+            return self.latent(self._features(in_sight(x, context), context), sample)
 
     def decode(self, z: Tensor, **context: Any) -> Distribution:
         """(b, dim) -> the distribution over targets."""
@@ -131,7 +131,7 @@ class Autoencoder(Learner):
             batch = batch._replace(input=in_sight(batch.input, batch.context))
         if noisy and self.corrupt is not None:
             batch = self.corrupt(batch)
-        features = full(call(self.encoder, batch.input, batch.context))
+        features = self._features(batch.input, batch.context)
         code = self.latent(features, noisy)
         return Trace(batch, features, code, self.decode(code.z, **batch.context), step)
 
@@ -141,3 +141,12 @@ class Autoencoder(Learner):
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
         # noisy in eval() too: a held-out loss is the training objective, with dropout and such switched off
         yield "autoencoder", self.objective(self, self(batch, noisy=True, step=step))
+
+    def _features(self, x: Any, context: Mapping[str, Any]) -> Any:
+        features = full(call(self.encoder, x, context))
+        if isinstance(features, Tensor) and features.shape[-1:] != (self.latent.features,):
+            raise ValueError(
+                f"the encoder delivers {tuple(features.shape)}; {type(self.latent).__name__} needs "
+                f"(b, {self.latent.features}), its `features`"
+            )
+        return features

@@ -74,6 +74,9 @@ class Preparation:
         """Targets, or what a model says of them, in the data's own units (float64)."""
         values = x.detach().cpu().double().numpy()
         own = values * self._column(self.scale) + self._column(self.shift)
+        if self.unread:  # such a column has one value, and no spread to draw from
+            constant = np.broadcast_to(self._column(self.shift), self.shape)
+            own[:, list(self.unread)] = constant[list(self.unread)]
         values = np.where(self._column(self.continuous), own, values)
         return values[:, 0] if self.grey else values
 
