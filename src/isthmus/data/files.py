@@ -41,22 +41,32 @@ def read_npz(path: Path, key: str | None = None) -> tuple[np.ndarray, np.ndarray
         if not zipfile.is_zipfile(path):  # np.load would take it for pickle, or leave it open
             raise zipfile.BadZipFile("no zip archive, or cut short")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            keys = list(arrays)
-            if not keys:
-                raise DataError(f"{path} holds no array")
-            if key is None and len(keys) == 1:
-                key = keys[0]
-            if key is None or key not in keys:
-                asked = "holds several arrays" if key is None else f"has no array {key!r}"
-                raise DataError(f"{path} {asked}: {', '.join(keys)}; name one, as in {path.name}:{keys[0]}")
+            key, beside = choose_key(path, list(arrays), key)
             values = arrays[key]
-            beside = "y" + key[1:] if key.startswith("x") else None
-            labels = arrays[beside] if beside in keys else None
+            labels = arrays[beside] if beside is not None else None
     except DataError:
         raise
     except DAMAGE as error:
         raise DataError(_unreadable(path, error)) from error
     return values, labels if labels is not None and labels.shape == values.shape[:1] else None
+
+
+def choose_key(path: Path, keys: list[str], key: str | None) -> tuple[str, str | None]:
+    """The key that was asked for, or the only one; and that of the labels beside it: y_test for x_test.
+
+    Raises:
+        DataError: where there is no such key, listing those there are.
+    """
+    if not keys:
+        raise DataError(f"{path} holds no array")
+    if key is None and len(keys) == 1:
+        key = keys[0]
+    if key is None or key not in keys:
+        asked = "holds several arrays" if key is None else f"has no array {key!r}"
+        raise DataError(f"{path} {asked}: {', '.join(keys)}; name one, as in {path.name}:{keys[0]}")
+    folder, slash, name = key.rpartition("/")
+    beside = f"{folder}{slash}y{name[1:]}" if name[:1] in ("x", "X") else ""
+    return key, beside if beside in keys else None
 
 
 def read_idx(path: Path) -> np.ndarray:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
+from . import hdf5
 from .catalogue import names
 from .csvs import read_csv, repeated
 from .errors import DataError
 from .files import read_idx, read_npy, read_npz
 from .frames import FRAMES, ending, read_frame
+from .images import Size, image_files, read_images
+from .items import read_columns, read_items
 from .parquet import parts, read_parquet
 
 if TYPE_CHECKING:
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
 
 CELLS = 1 << 22  # checked at a time, so that a memory map stays on disk
 WORKS = (
-    "a .csv, .tsv, .jsonl, .npy, .npz (or path.npz:key), .parquet, .feather, .arrow, .idx or -ubyte file "
-    "(text and IDX also with .gz), or a folder of Parquet files"
+    "a .csv, .tsv, .jsonl, .parquet, .feather, .arrow, .npy, .npz or .h5 (or path:key), .idx or -ubyte file "
+    "(text and IDX also with .gz), or a folder of images or of Parquet files"
 )
 
 
@@ -42,21 +45,29 @@ class Table(NamedTuple):
     name: str
 
 
-def read(source: Any) -> Table:
-    """A table of whatever holds one: an array, tensor, frame, sparse matrix, or the path of a file.
+def read(source: Any, *, size: Size | None = None) -> Table:
+    """A table of whatever holds one: an array, tensor, frame, sparse matrix, or the path of a file or folder;
+    a data set of torch or Hugging Face, or an iterable of rows or batches, which is gone through once.
 
     The dtype is kept; frames and text give float64 where columns differ or cells are missing. NPY files are
-    memory-mapped, and pickle is never read. Raises `DataError`, which says what is wrong, where, and what
-    would work. Inf and the like are left to `check_matrix`.
+    memory-mapped; of Parquet and HDF5, what is larger than an allowance is read by blocks when it is used
+    (`isthmus.data.blocks`). Pickle is never read. `size` is that of the images of a folder.
+
+    Raises `DataError`, which says what is wrong, where, and what would work. Inf and the like are left to
+    `check_matrix`.
 
     >>> read([[1, 2], [3, 4]]).values.shape
     (2, 2)
     """
     if isinstance(source, (str, os.PathLike)):
-        return _file(os.fspath(source))
-    columns = None
+        return _file(os.fspath(source), size)
+    columns = labels = None
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
         values, columns = _frame(source)
+    elif hasattr(source, "__arrow_c_stream__"):
+        values, columns = _frame(read_frame(source))
+    elif hasattr(source, "column_names") and hasattr(source, "__getitem__"):
+        values, columns, labels = _columns_of(source)
     elif hasattr(source, "tocsr"):
         values = source.tocsr()
     elif isinstance(source, Tensor):
@@ -72,14 +83,16 @@ def read(source: Any) -> Table:
             values = np.asarray(source)
         except ValueError as error:
             raise DataError(f"the rows of this {type(source).__name__} make no array: {error}") from error
+    elif (found := read_items(source)) is not None:
+        values, labels = found
     else:
         raise DataError(
-            f"a {type(source).__name__} holds no table; what works is an array, "
-            f"tensor, frame or sparse matrix, or {WORKS}"
+            f"a {type(source).__name__} holds no table; what works is an array, tensor, frame or sparse "
+            f"matrix, a torch Dataset, an iterable of rows, or {WORKS}"
         )
     name = type(source).__name__
     _check_kind(values, name)
-    return Table(values, columns, None, name)
+    return Table(values, columns, labels, name)
 
 
 def check_matrix(
@@ -116,12 +129,12 @@ def check_matrix(
         raise DataError(f"{where} is {value}, {what}; NaN stands for a missing value")
 
 
-def _file(text: str) -> Table:
+def _file(text: str, size: Size | None) -> Table:
     head, _, tail = text.rpartition(":")
-    stem, key = (head, tail) if head.lower().endswith(".npz") else (text, None)
+    stem, key = (head, tail) if head.lower().endswith((".npz", *hdf5.ENDINGS)) else (text, None)
     path = Path(stem).expanduser()
-    if path.is_dir() and (folder := _folder(path)) is not None:
-        return folder
+    if path.is_dir():
+        return _folder(path, size)
     if not path.is_file():
         raise DataError(_not_found(path))
     name = path.name.lower().removesuffix(".gz")
@@ -137,6 +150,8 @@ def _file(text: str) -> Table:
         values = read_npy(path)
     elif path.suffix.lower() == ".npz":
         values, labels = read_npz(path, key)
+    elif path.suffix.lower() in hdf5.ENDINGS:
+        values, labels = hdf5.read_hdf5(path, key)
     elif name.endswith((".idx", "-ubyte")):
         values = read_idx(path)
     else:
@@ -145,16 +160,29 @@ def _file(text: str) -> Table:
     return Table(values, columns, labels, path.name[: len(Path(name).stem)])
 
 
-def _folder(path: Path) -> Table | None:
-    """A folder of Parquet files as one table; None for another."""
-    if not parts(path):
-        return None
-    return Table(*read_parquet(path), None, path.name)
+def _folder(path: Path, size: Size | None) -> Table:
+    """Parquet files as one table, or images."""
+    if parts(path):
+        return Table(*read_parquet(path), None, path.name)
+    if image_files(path):
+        values, labels = read_images(path, size)
+        return Table(values, None, labels, path.name)
+    raise DataError(f"{path} is a folder without Parquet files or images; what works is {WORKS}")
+
+
+def _columns_of(source: Any) -> tuple[Any, tuple[str, ...] | None, np.ndarray | None]:
+    """Of a Hugging Face data set: a column of arrays, or all columns but the labels as a frame."""
+    if isinstance(source, Mapping):
+        names = ", ".join(map(repr, source))
+        raise DataError(f"this holds the parts {names}; give one of them, as in data[{next(iter(source))!r}]")
+    values, labels, label = read_columns(source)
+    if values is not None:
+        return values, None, labels
+    frame = source.to_pandas()
+    return *_frame(frame.drop(columns=[label]) if label else frame), labels
 
 
 def _not_found(path: Path) -> str:
-    if path.is_dir():
-        return f"{path} is a folder; what works is {WORKS}"
     if not path.parent.is_dir():
         return f"there is no folder {path.parent}, so no {path}"
     near = difflib.get_close_matches(path.name, os.listdir(path.parent), n=3)
