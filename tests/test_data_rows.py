@@ -7,7 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from isthmus.data import DataError, MappedRows, Rows, batches, epoch_order, observed, split
+from isthmus.data import (
+    DataError,
+    MappedRows,
+    Rows,
+    Rule,
+    Split,
+    batches,
+    check_leaks,
+    epoch_order,
+    observed,
+    split,
+)
 
 ROWS = 23
 
@@ -155,6 +166,34 @@ def test_no_group_and_no_time_is_cut_in_two(values, fraction):
     by_time = split(values, fraction, order=values)
     assert values[by_time.train].max() < values[by_time.held_out].min()
     assert len(by_group.held_out) and len(by_time.held_out)
+
+
+def test_what_training_knows_of_the_held_out_is_noticed():
+    groups, days = np.array(["a", "a", "b", "c"]), np.array([1, 2, 2, 3])
+    clean = Split(np.array([0, 1]), np.array([2, 3]))
+    check_leaks(clean, groups=groups)
+    check_leaks(Split(np.array([0, 1, 2]), np.array([3])), groups=groups, order=days)
+    with pytest.raises(DataError, match="the group a is in training and held out too"):
+        check_leaks(Split(np.array([0, 2]), np.array([1, 3])), groups=groups)
+    with pytest.raises(DataError, match="2 is held out, and training knows 2: hold out what comes last"):
+        check_leaks(clean, order=days)
+    with pytest.raises(DataError, match="row 1 is in training and held out too"):
+        check_leaks(Split(np.array([0, 1]), np.array([1, 2])))
+
+
+def test_rules_are_read_and_followed():
+    values = np.array([3, 1, 2, 1])
+    assert Rule.parse(" time : sold on ") == Rule("time", "sold on")
+    assert Rule.parse("group:a:b").column == "a:b"
+    assert Rule.parse("time:day").split(4, 0.25, values).held_out.tolist() == [0]
+    by_group = Rule.parse("group:g").split(4, 0.5, values, seed=1)
+    assert not set(values[by_group.train]) & set(values[by_group.held_out])
+    for rule, same in (("random", {}), ("stratified:c", {"stratify": values})):
+        found, expected = Rule.parse(rule).split(4, 0.5, values, seed=2), split(4, 0.5, seed=2, **same)
+        np.testing.assert_array_equal(found.held_out, expected.held_out)
+    for wrong in ("groups:a", "group", "group:", "random:a", ""):
+        with pytest.raises(DataError, match="random, stratified:COLUMN, group:COLUMN or time:COLUMN; not by"):
+            Rule.parse(wrong)
 
 
 def test_times_may_be_dates():

@@ -5,7 +5,7 @@ from .errors import DataError
 from .frames import read_frame
 from .rows import MappedRows, Rows, batches, epoch_order, observed
 from .sources import Table, check_matrix, read
-from .splits import Split, split
+from .splits import Rule, Split, check_leaks, split
 
 __all__ = [
     "DataError",
@@ -14,10 +14,12 @@ __all__ = [
     "Origin",
     "Part",
     "Rows",
+    "Rule",
     "Split",
     "Table",
     "available",
     "batches",
+    "check_leaks",
     "check_matrix",
     "epoch_order",
     "load",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..recipes import nearest
 from .errors import DataError
 
 
@@ -72,7 +73,59 @@ def split(
     mask = np.zeros(n, dtype=bool)
     mask[held] = True
     note = "" if len(held) == wanted else f"of {n} rows, {len(held)} are held out instead of {wanted}"
-    return Split(np.flatnonzero(~mask), np.flatnonzero(mask), note)
+    parts = Split(np.flatnonzero(~mask), np.flatnonzero(mask), note)
+    check_leaks(parts, groups=given.get("groups"), order=given.get("order"))
+    return parts
+
+
+def check_leaks(parts: Split, *, groups: Any = None, order: Any = None) -> None:
+    """Raise `DataError` where what is held out is known from training.
+
+    That is a row in both parts, a group (n,) in both, or a time (n,) that is not after all those of training.
+    """
+    both = np.intersect1d(parts.train, parts.held_out)
+    if len(both):
+        raise DataError(f"row {both[0]} is in training and held out too")
+    if groups is not None:
+        groups = np.asarray(groups)
+        shared = np.intersect1d(groups[parts.train], groups[parts.held_out])
+        if len(shared):
+            raise DataError(f"the group {shared[0]!s} is in training and held out too: split by whole groups")
+    if order is not None and len(parts.train) and len(parts.held_out):
+        order = np.asarray(order)
+        last, first = order[parts.train].max(), order[parts.held_out].min()
+        if not last < first:
+            raise DataError(f"{first!s} is held out, and training knows {last!s}: hold out what comes last")
+
+
+class Rule(NamedTuple):
+    """How rows are to be held out: `kind`, a key of `KINDS`, and the column that says it, if one does."""
+
+    kind: str = "random"
+    column: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """The rule that is written "random", "stratified:COLUMN", "group:COLUMN" or "time:COLUMN".
+
+        >>> Rule.parse("group:patient")
+        Rule(kind='group', column='patient')
+        """
+        kind, colon, column = (part.strip() for part in text.partition(":"))
+        if kind not in KINDS or bool(column) != (KINDS[kind] is not None):
+            raise DataError(
+                "rows are held out by random, stratified:COLUMN, group:COLUMN or time:COLUMN; "
+                f"not by {text!r}{nearest(kind, KINDS)}"
+            )
+        return cls(kind, column or None)
+
+    def split(self, rows: int, fraction: float, values: Any = None, *, seed: int = 0) -> Split:
+        """As `split`; `values` are those of the column."""
+        argument = KINDS[self.kind]
+        return split(rows, fraction, seed=seed, **({} if argument is None else {argument: values}))
+
+
+KINDS = {"random": None, "stratified": "stratify", "group": "groups", "time": "order"}
 
 
 def _by_class(
