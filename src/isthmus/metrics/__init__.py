@@ -5,6 +5,7 @@ from .clusters import Clusters, cluster_scores
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .generation import frechet_distance
 from .gradients import gradient_norms
+from .inference import InferenceGap, Refined, amortisation_gap, best_codes
 from .information import MutualInformation, mutual_information
 from .likelihood import Bound, LikelihoodEstimate, bits_per_dimension, elbo, log_likelihood
 from .neighbours import (
@@ -23,6 +24,10 @@ from .structure import ms_ssim, ms_ssim_per_image, ssim, ssim_per_image
 from .suggestion import Suggestion, suggest_dim
 
 __all__ = [
+    "InferenceGap",
+    "Refined",
+    "amortisation_gap",
+    "best_codes",
     "gradient_norms",
     "ActiveUnits",
     "Bound",
