@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..corruptions import Corruption
 from ..data import load
 from ..model import Learner
 from ..randomness import seeded
+from ..trace import Batch
 from ..training import adam, cosine, fit
 from .evidence import Budget, Picture
 
@@ -73,6 +75,17 @@ def trained(
     return learned(model, x, budget, epochs=epochs, optimizer=adam(lr), schedule=cosine(steps), **options)
 
 
+def damaging_both(corruption: Callable[[float], Corruption], level: float) -> Corruption:
+    """A classical mistake: the target shares the damage of the input."""
+    damage = corruption(level)
+
+    def corrupt(batch: Batch) -> Batch:
+        x = damage(batch).input
+        return batch._replace(input=x, target=x)
+
+    return corrupt
+
+
 def reconstructed(model: Learner, x: Any) -> np.ndarray:
     """(n, …) -> (n, …): means, by the model at rest."""
     return _ask(model, x, lambda batch: model.autoencoder.decode(model.autoencoder.encode(batch).z).mean)
@@ -86,6 +99,11 @@ def codes(model: Learner, x: Any) -> np.ndarray:
 def squared(x: np.ndarray, seen: np.ndarray) -> float:
     """‖x − x̂‖², summed over a row and averaged over rows."""
     return float(np.square(x - seen).reshape(len(x), -1).sum(1).mean())
+
+
+def line(*cells: str | float | None) -> list[str | float | None]:
+    """A row of a table whose cells are of several kinds."""
+    return list(cells)
 
 
 def count(model: torch.nn.Module) -> int:

@@ -36,6 +36,7 @@ arXiv:2406.04093; Rajamanoharan et al. 2024, arXiv:2407.14435.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ import numpy as np
 from ..metrics import active_per_row, hoyer, recovery
 from ..model import Autoencoder
 from ..models import sparse_jump_relu, sparse_kl, sparse_l1, sparse_top_k
-from .common import Grey, Planted, codes, grey, planted, reconstructed, squared, trained
+from .common import Grey, Planted, codes, grey, line, planted, reconstructed, squared, trained
 from .evidence import Budget, Claim, Evidence, Picture, Table
 
 if TYPE_CHECKING:
@@ -83,8 +84,10 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     table = Table(
         f"Sums of few of {ATOMS} atoms, {active_per_row(made.amplitudes):.2f} a row",
         ["code", "active a row", "error / variance", "recovered / true amplitude", "atoms found"],
-        [[name, fit.active, fit.unexplained, fit.slope, fit.found] for name, fit in fits.items()]
-        + [["the mean of the rows", 0.0, 1.0, None, None]],
+        [
+            *(line(name, fit.active, fit.unexplained, fit.slope, fit.found) for name, fit in fits.items()),
+            ["the mean of the rows", 0.0, 1.0, None, None],
+        ],
     )
     return Evidence(claims, [held_table, table], [picture(rates), shrinkage(l1, top)])
 
@@ -119,15 +122,9 @@ def lifetime(rows: Grey, budget: Budget, share: int) -> tuple[list[Claim], Table
         "Sigmoid units on pictures",
         ["", "mean activation", "lowest", "highest", "Hoyer", "squared error"],
         [
-            [
-                name,
-                *spread(rates[name]),
-                hoyer(codes(m, rows.test)),
-                squared(rows.test, reconstructed(m, rows.test)),
-            ]
-            for name, m in models.items()
-        ]
-        + [["mean of the training rows", None, None, None, None, mean]],
+            *(line(name, *measured(model, rows)) for name, model in models.items()),
+            ["mean of the training rows", None, None, None, None, mean],
+        ],
     )
     return claims, table, rates
 
@@ -143,10 +140,10 @@ class Fit(NamedTuple):
     recovered: np.ndarray
 
 
-def fitted(made: Planted, budget: Budget, build: object) -> Fit:
-    model = trained(build, made.x, budget, epochs=30, lr=1e-2, batch_size=256)  # type: ignore[arg-type]
+def fitted(made: Planted, budget: Budget, build: Callable[[], Autoencoder]) -> Fit:
+    model = trained(build, made.x, budget, epochs=30, lr=1e-2, batch_size=256)
     z = codes(model, made.x)
-    atoms = model.decoder[0].weight.detach().T.numpy()
+    atoms = model.decoder[0].weight.detach().T.numpy()  # type: ignore[index]
     nearest = (made.atoms @ atoms.T).argmax(1)
     found = recovery(made.atoms, atoms) > 0.9
     true, own = made.amplitudes[:, found], z[:, nearest[found]]
@@ -157,8 +154,11 @@ def fitted(made: Planted, budget: Budget, build: object) -> Fit:
     return Fit(active_per_row(z), unexplained, slope, float(found.mean()), true, own)
 
 
-def spread(values: np.ndarray) -> list[float]:
-    return [float(values.mean()), float(values.min()), float(values.max())]
+def measured(model: Autoencoder, rows: Grey) -> list[float]:
+    """Mean activation of the units: average, lowest, highest; then sparseness and error on held-out rows."""
+    rates = codes(model, rows.train).mean(0)
+    error = squared(rows.test, reconstructed(model, rows.test))
+    return [*map(float, (rates.mean(), rates.min(), rates.max())), hoyer(codes(model, rows.test)), error]
 
 
 def picture(rates: dict[str, np.ndarray]) -> Picture:
