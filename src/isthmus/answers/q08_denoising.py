@@ -47,7 +47,7 @@ from ..metrics import psnr
 from ..model import Autoencoder
 from ..models import denoising
 from ..models.plain import UNIT
-from .common import damaging_both, grey, reconstructed, trained
+from .common import damaging_both, grey, reconstructed, side_by_side, trained
 from .evidence import Budget, Claim, Evidence, Picture, Table
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def pictures_cleaned(
         ["", "dB"],
         [[name, value] for name, value in decibels.items()],
     )
-    return claims, table, shown([rows.test, noisy.clip(0, 1), cleaned], side)
+    alt = "Three rows of digits: clean, with noise, and as the autoencoder returns them, readable again."
+    seen = {"clean": rows.test[:10], "noisy": noisy[:10].clip(0, 1), "cleaned": cleaned[:10]}
+    return claims, table, side_by_side("Held-out pictures", alt, seen)
 
 
 def score_learned(budget: Budget, corruption: Callable[[float], Corruption]) -> tuple[list[Claim], Picture]:
@@ -141,21 +143,6 @@ def score(x: np.ndarray) -> np.ndarray:
     weight = np.exp(log_weight - log_weight.max(1, keepdims=True))
     weight /= weight.sum(1, keepdims=True)
     return -(weight[..., None] * away).sum(1) / variance
-
-
-def shown(rows: list[np.ndarray], side: int) -> Picture:
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots(3, 10)
-        for line, pictures, name in zip(axes, rows, ("clean", "noisy", "cleaned")):
-            for axis, picture in zip(line, pictures):
-                axis.imshow(picture.reshape(side, side), cmap="gray_r", vmin=0, vmax=1)
-                axis.set_xticks([])
-                axis.set_yticks([])
-            line[0].set_ylabel(name)
-        figure.suptitle("Held-out pictures")
-
-    alt = "Three rows of digits: clean, with noise, and as the autoencoder returns them, readable again."
-    return Picture("Noise removed", alt, draw, (7.0, 2.6))
 
 
 def field(grid: np.ndarray, steps: np.ndarray, places: np.ndarray) -> Picture:
