@@ -15,6 +15,7 @@ from isthmus import Embedder, Recipe
 from isthmus.baselines import beside, pca
 from isthmus.cli import run
 from isthmus.comparing import contest
+from isthmus.comparing.yardstick import Yardstick
 from isthmus.metrics import holm, paired
 
 QUICK: dict[str, Any] = {"dim": 1, "seeds": 2, "epochs": 60, "batch_size": 32, "lr": 5e-3}
@@ -237,3 +238,48 @@ def test_ctrl_c_on_the_command_line(capsys, sales, tmp_path, monkeypatch):
     status, text, err = call(capsys, "compare", sales, "linear", "--epochs", 1, "--dim", 2, "--out", out)
     assert status == 130 and "Stopped after 1 of 3 fits" in text and "what was finished" in err
     assert json.loads(Path(out).read_text())["stopped"] is True
+
+
+# tables of several kinds of columns
+
+
+def table(n=200):
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(n, 2))
+    frame = pandas.DataFrame(
+        {
+            "a": z[:, 0] + 0.1 * rng.normal(size=n),
+            "b": 1000 * z[:, 1] + 5,
+            "kind": np.array(["u", "v", "w"])[np.digitize(z[:, 1], [-0.5, 0.5])],
+            "yes": z.sum(1) > 0,
+        }
+    )
+    frame.loc[3, "kind"], frame.loc[5, "a"] = None, np.nan
+    return frame
+
+
+def test_a_category_weighs_as_much_as_a_number():
+    """Each column's mean has error 1 on the training rows, and counts as one column."""
+    frame = table()
+    stick = Yardstick.of(frame, "columns")
+    x = stick.measured(frame)
+    assert x.shape == (200, 6) and stick.share.sum() == pytest.approx(4)
+    mean = np.broadcast_to(np.nanmean(x, 0), x.shape)
+    errors = np.square(np.where(np.isnan(x), 0, x - mean))
+    assert stick.schema is not None
+    for place in stick.schema.places.values():
+        there = ~np.isnan(x[:, place]).any(1)
+        assert errors[there, place].sum() / there.sum() == pytest.approx(1, abs=1e-9)
+    assert stick.error(x, mean).mean() == pytest.approx(1, abs=1e-9)
+
+
+def test_a_mixed_table_is_compared_and_names_do_not_matter():
+    frame = table()
+    found = isthmus.compare(frame, ["autoencoder"], **{**QUICK, "dim": 2})
+    assert found.results[0].mean < 0.6 and found.baselines[0].mse == pytest.approx(1, abs=0.3)
+    assert not found.results[0].why
+    renamed = frame.assign(kind=frame["kind"].map({"u": "red", "v": "sea", "w": "tin"}), b=frame["b"] * 7 - 3)
+    again = isthmus.compare(renamed, ["autoencoder"], **{**QUICK, "dim": 2})
+    assert again.baselines[1].mse == pytest.approx(found.baselines[1].mse, rel=1e-6)
+    assert again.results[0].mean == pytest.approx(found.results[0].mean, rel=0.05)

@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 
 from .. import data as sources
 from ..baselines import mean_predictor, pca
-from ..baselines.comparison import spread
 from ..estimators import Embedder
+from ..estimators.door import frame_of
 from ..metrics import holm, paired, suggest_dim
-from ..metrics.arrays import Array, float64
+from ..metrics.arrays import Array
 from ..recipes import Recipe, parameters
 from .results import Baseline, MethodComparison, MethodResult, verdict
+from .yardstick import Yardstick
 
 
 def compare(
@@ -58,7 +59,8 @@ def compare(
         seeds: fits of each method; they differ in weights, order and noise, and not in rows.
         epochs: as `Embedder`'s; "auto" gives each about 3000 steps.
         units: "columns" measures each column in its standard deviations over the training rows, "whole"
-            leaves values as they are and scales by one number, for pixels and the like.
+            leaves values as they are and scales by one number, for pixels and the like. Categories and dates
+            of a frame are measured as `Yardstick` says, for PCA too.
         seed: of the split, and the first of the seeds.
         name: what a row is, in the plural: "digits".
         say: is told of each fit as it ends.
@@ -77,7 +79,7 @@ def compare(
     contenders = _named(methods)
     conditional = any("classes" in parameters(each.function) for each in contenders.values())
     train, held, y_train, y_held = _parts(data, y, test, y_test, seed, stratify=conditional)
-    arena = _Arena.of(train, held, units, dim, seed)
+    arena = _Arena.of(train, held, Yardstick.of(train, units, options.get("columns")), units, dim, seed)
     runs: dict[str, list[_Run]] = {each: [] for each in contenders}
     failed: dict[str, str] = {}
     stopped = False
@@ -117,8 +119,8 @@ class _Run(NamedTuple):
 class _Arena(NamedTuple):
     """The rows in the units compared in, and what costs nothing on them."""
 
+    stick: Yardstick
     target: Array  # (m, d), NaN where missing
-    scale: Array  # (d,)
     mean: Array  # (m,), squared errors of the mean
     linear: Array  # (m,), of PCA
     dim: int
@@ -127,19 +129,15 @@ class _Arena(NamedTuple):
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, train: Any, held: Any, units: str, dim: int | None, seed: int) -> _Arena:
-        x, target = _flat(train), _flat(held)
-        if x.shape[1] != target.shape[1]:
-            raise ValueError(f"training rows have {x.shape[1]} columns and held-out rows {target.shape[1]}")
-        scale = spread(x) if units == "columns" else np.ones(x.shape[1])
-        x, target = x / scale, target / scale
+    def of(cls, train: Any, held: Any, stick: Yardstick, units: str, dim: int | None, seed: int) -> _Arena:
+        x, target = stick.measured(train), stick.measured(held)
         notes: tuple[str, ...] = ()
         if dim is None:
             dim, note = _suggested(x, seed)
             notes = (note,)
-        linear = pca(x, dim).reconstruct(target)
-        mean = mean_predictor(x).reconstruct(target)
-        return cls(target, scale, _per_row(target, mean), _per_row(target, linear), dim, units, len(x), notes)
+        mean = stick.error(target, mean_predictor(x).reconstruct(target))
+        linear = stick.error(target, pca(x, dim).reconstruct(target))
+        return cls(stick, target, mean, linear, dim, units, len(x), notes)
 
     def fit(
         self, recipe: Recipe, train: Any, held: Any, y: Any, y_held: Any, seed: int, epochs: Any, options: Any
@@ -150,7 +148,7 @@ class _Arena(NamedTuple):
         if inspect.signature(recipe.function).parameters["features"].annotation == "int":
             train, held = (_laid_out(each) for each in (train, held))
         embedder.fit(train, y)
-        return _per_row(self.target, _flat(embedder.reconstruct(held, y_held)) / self.scale)
+        return self.stick.error(self.target, self.stick.seen(embedder, held, y_held))
 
     def judged(
         self, runs: dict[str, list[_Run]], failed: dict[str, str], seeds: int, name: str, stopped: bool
@@ -245,8 +243,8 @@ def _parts(x: Any, y: Any, test: Any, y_test: Any, seed: int, stratify: bool) ->
 
 
 def _rows(x: Any) -> Any:
-    """An array; frames stay what they are."""
-    return x if hasattr(x, "iloc") else np.asarray(x)
+    """An array, or a pandas frame of any frame."""
+    return frame_of(x) if hasattr(x, "columns") else np.asarray(x)
 
 
 def _take(x: Any, index: np.ndarray) -> Any:
@@ -256,18 +254,6 @@ def _take(x: Any, index: np.ndarray) -> Any:
 def _laid_out(x: Any) -> Any:
     """Pictures as flat rows, for methods that take no other."""
     return x.reshape(len(x), -1) if isinstance(x, np.ndarray) and x.ndim > 2 else x
-
-
-def _flat(x: Any) -> Array:
-    x = float64(x)
-    return x.reshape(len(x), -1)
-
-
-def _per_row(target: Array, guess: Array) -> Array:
-    """Squared error of each row, (m,), whose mean is that over all elements that are there."""
-    seen = ~np.isnan(target)
-    squares = np.where(seen, np.square(np.where(seen, target, 0.0) - guess), 0.0)
-    return squares.sum(1) * (len(target) / seen.sum())
 
 
 def _suggested(x: Array, seed: int) -> tuple[int, str]:
