@@ -20,7 +20,7 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="X",
-        help="A file (.npy, .npz[:key], .csv, .tsv, IDX; text also .gz) or the name of a data set.",
+        help="A file (CSV, Parquet, NPY, NPZ[:key], HDF5:key, IDX), a folder of images, or a data set.",
         autocompletion=completion.dataset,
     ),
 ]
@@ -88,6 +88,12 @@ def fit(
     test: Annotated[
         float, typer.Option(help="Share of a file's rows held out for judging; 0 for none.", min=0, max=1)
     ] = 0.2,
+    split: Annotated[
+        str, typer.Option(help="How: random, stratified:COLUMN, group:COLUMN or time:COLUMN.")
+    ] = "random",
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Scale and cut a folder's images to this side.")
+    ] = None,
     seed: Seed = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 128,
     lr: Annotated[float, typer.Option(help="Learning rate of Adam at the start.", min=0)] = 2e-3,
@@ -118,7 +124,7 @@ def fit(
 
     plan = Plan(
         model, data, dim, epochs, settings or [], likelihood, scaling, labels, images, held_out, monitor,
-        patience, test, seed, batch_size, lr,
+        patience, test, seed, batch_size, lr, split, size,
     )  # fmt: skip
     fit(plan, out, tensorboard=tensorboard, force=force, report=report, as_json=json, quiet=quiet)
 

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from ..diagnostics import examine
+from .holding import few
 from .output import say, show
 from .source import Part
 from .using import opened, planned, rows_of
@@ -23,6 +24,7 @@ def doctor(
             f"{plan.data} is not what it was when {folder} was fitted: there are no rows to examine it with"
         )
     train, test, _ = plan.parts(original)
+    train = few(train, plan.seed)
     if data is not None and data != plan.data:
         rows = rows_of(fitted, data, labels, quiet)
         test = Part(rows.x, rows.labels)

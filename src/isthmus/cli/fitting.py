@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 import time
@@ -16,6 +17,7 @@ from ..runs import machine, versions
 from ..training import write_atomically
 from . import config
 from .folder import UNFINISHED, abandon, begin
+from .holding import few, stretches
 from .judging import judge
 from .misuse import Misuse, Stopped
 from .output import say, show, to_json
@@ -69,6 +71,7 @@ def fit(
         "notes": embedder.notes_,
         "training": {"epochs": len(history.records), "why": history.why, "seconds": round(seconds, 3)},
     }
+    train = few(train, plan.seed)
     comparison = judge(embedder, train, test, given.name, given.pixels)
     found |= comparison.numbers()
     found |= {
@@ -122,8 +125,8 @@ def finish(folder: Path, embedder: Embedder, given: Source, found: dict[str, Any
 def _size(part: Part) -> str:
     shape, missing = part.x.shape[1:], _missing(part)
     size = f"{shape[0]} columns" if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
-    return size + (f", {missing} of {part.x.size} values missing" if missing else "")
+    return size + (f", {missing} of {math.prod(part.x.shape)} values missing" if missing else "")
 
 
 def _missing(part: Part) -> int:
-    return int(np.isnan(part.x).sum()) if part.x.dtype.kind == "f" else 0
+    return sum(int(np.isnan(some).sum()) for some in stretches(part.x)) if part.x.dtype.kind == "f" else 0

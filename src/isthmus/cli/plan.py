@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .. import likelihoods
 from ..data.preparation import SCALINGS
 from ..recipes import Recipe, named, parameters
+from .holding import rule_of
 from .misuse import Misuse, hint
 from .settings import arguments
 from .source import Part, Source, source
@@ -32,6 +33,8 @@ class Plan(NamedTuple):
     seed: int
     batch_size: int
     lr: float
+    split: str = "random"
+    size: int | None = None
 
     def recipe(self) -> Recipe:
         """The method with its settings.
@@ -49,7 +52,7 @@ class Plan(NamedTuple):
 
     def source(self) -> Source:
         """The data, pictures in their shape where that is wanted, and flat for methods that take no other."""
-        given = source(self.data, self.labels)
+        given = source(self.data, self.labels, self.size)
         flat = inspect.signature(named(self.model)).parameters["features"].annotation == "int"
         if flat and given.all.x.ndim > 2:
             return given.rows()
@@ -62,7 +65,8 @@ class Plan(NamedTuple):
 
     def parts(self, given: Source) -> tuple[Part, Part | None, str]:
         """Rows to fit and rows to judge by; for a conditional method every label is in both."""
-        return given.parts(self.test, self.seed, by_label="classes" in parameters(named(self.model)))
+        by_label = "classes" in parameters(named(self.model))
+        return given.parts(self.test, self.seed, by_label, self.split)
 
     def _check_choices(self) -> None:
         families = [n for n, v in vars(likelihoods).items() if inspect.isfunction(v)]
@@ -72,6 +76,7 @@ class Plan(NamedTuple):
         ):
             if asked not in known:
                 raise Misuse(f"there is no {what} {asked!r}{hint(asked, known)} There are {', '.join(known)}")
+        rule_of(self.split)
         if self.held_out == 1:
             raise Misuse("--held-out is a share of the rows, below 1: the others are trained on")
         if self.monitor and not self.held_out:

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import data
+from ..data.blocks import Blocks, blocks
 from ..data.entries import CATALOGUE
+from ..data.hdf5 import ENDINGS
 from ..estimators import Embedder
+from .holding import few, hold_out, picked, stretches
 from .misuse import Misuse, hint
 
+KEYED = (".npz", *ENDINGS)  # files that hold several arrays
 WHOLE = re.compile(r"-?[0-9]+")
 
 
 class Part(NamedTuple):
     """Rows, a label for each or none, and where they stood in the file where they are some of its rows."""
 
-    x: np.ndarray
+    x: Any  # an array, or blocks of one
     labels: np.ndarray | None
     places: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> Part:
-        return Part(self.x[index], None if self.labels is None else self.labels[index], index)
+        return Part(picked(self.x, index), None if self.labels is None else self.labels[index], index)
 
 
 class Source(NamedTuple):
@@ -60,8 +65,12 @@ class Source(NamedTuple):
         flat = Part(self.all.x.reshape(len(self.all.x), -1), self.all.labels)
         return self._replace(all=flat, test=test, shape=self.shape or shape)
 
-    def parts(self, share: float, seed: int, by_label: bool = False) -> tuple[Part, Part | None, str]:
-        """Rows to fit, rows to judge by, and in words which those are."""
+    def parts(
+        self, share: float, seed: int, by_label: bool = False, rule: str = "random"
+    ) -> tuple[Part, Part | None, str]:
+        """Rows to fit, rows to judge by, and in words which those are; `rule` is that of `--split`."""
+        if self.test is not None and rule != "random":
+            raise Misuse(f"{self.name} has a test part of its own; --split is for files")
         if self.test is not None:
             return self.all, self.test, f"{len(self.test.x)} rows of its own test part are for judging"
         if not 0 <= share < 1:
@@ -70,10 +79,12 @@ class Source(NamedTuple):
             )
         if share == 0 or len(self.all.x) == 1:
             return self.all, None, "none are held out for judging"
-        classes = self.all.labels if by_label else None
-        split = data.split(len(self.all.x), share, seed=seed, stratify=classes)
-        rest = self.all.take(split.held_out)
-        return self.all.take(split.train), rest, f"{len(rest.x)} of them are held out for judging"
+        split = hold_out(self, share, seed, rule, by_label)
+        rest = few(self.all.take(split.held_out), seed)
+        words = f"{len(split.held_out)} of them are held out for judging"
+        words += "" if rule == "random" else f" ({rule})"
+        words += f", by {len(rest.x)} drawn at random" if len(rest.x) < len(split.held_out) else ""
+        return self.all.take(split.train), rest, words
 
     def fingerprint(self) -> str:
         """SHA-256 of shapes, types and values."""
@@ -82,11 +93,12 @@ class Source(NamedTuple):
             for array in (part.x, part.labels) if part is not None else ():
                 if array is not None:
                     digest.update(f"{array.dtype}{array.shape}".encode())
-                    digest.update(np.ascontiguousarray(array).data)
+                    for part_of_it in stretches(array):
+                        digest.update(np.ascontiguousarray(part_of_it).data)
         return digest.hexdigest()
 
 
-def source(text: str, labels: str | None = None) -> Source:
+def source(text: str, labels: str | None = None, size: int | None = None) -> Source:
     """Read what X names: a data set of the catalogue, or a file.
 
     Raises:
@@ -99,7 +111,8 @@ def source(text: str, labels: str | None = None) -> Source:
         if labels is not None:
             raise Misuse(f"{text} has labels of its own; --labels is for files")
         return Source(text, train, test, named.columns, named.shape)
-    path = Path(text.rpartition(":")[0] if ".npz:" in text else text).expanduser()
+    head, _, key = text.rpartition(":")
+    path = Path(head if key and Path(head).suffix.lower() in KEYED else text).expanduser()
     if not path.exists():
         if not path.suffix and path.parent == Path():
             raise Misuse(
@@ -107,8 +120,10 @@ def source(text: str, labels: str | None = None) -> Source:
                 "`isthmus datasets` lists the names"
             )
         raise Misuse(f"there is no file {path}")
-    table = data.read(text)
-    values = table.values.toarray() if hasattr(table.values, "toarray") else np.asarray(table.values)
+    table = data.read(text, size=size)
+    values: Any = blocks(table.values)
+    if not isinstance(values, Blocks):
+        values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
     data.check_matrix(values, table.columns)
     beside = table.labels if labels is None else read_labels(labels, len(values))
     return Source(table.name, Part(values, beside), None, table.columns, None)
@@ -163,12 +178,18 @@ def aligned(
                 raise data.DataError(
                     f"{run} was fitted without a column {name!r}; leave it out of {given.name}"
                 )
+        if wanted != given.columns and isinstance(x, Blocks):
+            raise data.DataError(
+                f"the columns of {given.name} stand in another order than in training; a file larger than "
+                f"memory has to have them as {run} had: {', '.join(wanted[:5])}, …"
+            )
         if wanted != given.columns:
             x = x[:, [place[name] for name in wanted]]
             remark = f"the columns of {given.name} stand in another order than in training: taken by name"
     shape = embedder.preparation_.shape[1:] if embedder.preparation_.grey else embedder.preparation_.shape
-    if x[0].size != np.prod(shape):
+    width = math.prod(x.shape[1:])
+    if width != math.prod(shape):
         raise data.DataError(
-            f"{given.name} has {x[0].size} columns; {run} was fitted to rows of {int(np.prod(shape))}"
+            f"{given.name} has {width} columns; {run} was fitted to rows of {math.prod(shape)}"
         )
     return x.reshape(len(x), *shape), remark

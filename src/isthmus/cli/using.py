@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..estimators import Embedder
 from .folder import UNFINISHED
+from .holding import few
 from .judging import judge
 from .misuse import Misuse
 from .output import check_ending, deliver, say, show
@@ -37,7 +39,7 @@ class Rows(NamedTuple):
     shape: tuple[int, ...]
 
     def names(self, fitted: Fitted) -> list[str]:
-        return list(fitted.columns or self.source.columns or numbered("x", self.x[0].size))
+        return list(fitted.columns or self.source.columns or numbered("x", math.prod(self.x.shape[1:])))
 
 
 def embed(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
@@ -117,7 +119,15 @@ def judged(
         original = rows.source
     elif not quiet:
         say(f"the {0 if test is None else len(test.x)} rows of {original.name} that were held out")
-    return train, test, original, pixels
+    return few(train, plan.seed), test, original, pixels
+
+
+def side_of(folder: Path) -> int | None:
+    """To which side the run scaled images, if it did."""
+    try:
+        return planned(folder)[0].size
+    except ValueError:  # a run of the library's own, without a plan
+        return None
 
 
 def planned(folder: Path) -> tuple[Plan, str]:
@@ -171,7 +181,7 @@ def opened(folder: Path, trust: Trust = ()) -> Fitted:
 
 def rows_of(fitted: Fitted, data: str, labels: str | None, quiet: bool) -> Rows:
     """Rows for a model: those of a file, or the test part of a named data set."""
-    given = source(data, labels)
+    given = source(data, labels, size=side_of(fitted.folder))
     part = given.test or given.all
     remarks = [f"the {len(part.x)} rows of {given.name}'s test part"] if given.test is not None else []
     x, remark = aligned(fitted.embedder, given, part, fitted.columns, fitted.folder)

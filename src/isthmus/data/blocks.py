@@ -46,6 +46,17 @@ class Mapped(Store):
         return values
 
 
+class Shaped(Store):
+    """Another store, its rows in another shape."""
+
+    def __init__(self, store: Store, shape: tuple[int, ...]):
+        self.store, self.shape = store, (store.shape[0], *shape)
+        self.dtype, self.starts = store.dtype, store.starts
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return self.store.read(start, stop).reshape(stop - start, *self.shape[1:])
+
+
 class Blocks:
     """An array (n, ...) over a store: slices and rows are read when asked for, and memory stays flat.
 
@@ -114,6 +125,17 @@ class Blocks:
     def subset(self, index: np.ndarray) -> Blocks:
         """Only the rows at these positions, which ascend."""
         return Blocks(self.store, index if self.index is None else self.index[index], self.allowance)
+
+    def reshape(self, rows: int, *shape: int) -> Blocks:
+        """The same rows, each in another shape; -1 for its one axis is as many as it has values."""
+        if rows not in (-1, len(self)):
+            raise ValueError(f"rows on disk stay {len(self)} rows; {rows} were asked for")
+        wanted = (math.prod(self.shape[1:]),) if shape == (-1,) else shape
+        return (
+            self
+            if wanted == self.shape[1:]
+            else Blocks(Shaped(self.store, wanted), self.index, self.allowance)
+        )
 
     def order(self, seed: int, epoch: int) -> Tensor:
         """A permutation (n,) of seed and epoch alone: blocks at random, and at random within a few of them.
