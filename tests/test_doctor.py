@@ -103,6 +103,7 @@ def test_over_fitting(plain):
     found = examine(embedder, few, plane(200, 6, noise=0.5))
     evidence, remedy = said(found, "over-fitting")
     assert "200 held-out rows" in evidence and "--held-out 0.1" in remedy and "--set hidden=64,64" in remedy
+    assert names(found)["over-fitting"] == "warning"
     assert "over-fitting" not in names(examine(embedder, few))  # nothing to see it by
 
 
