@@ -237,18 +237,25 @@ def record(
 ) -> dict[str, Any]:
     """All that is needed to judge a figure, and to get it again."""
     return {
+        **circumstances(name, a.threads, load_before),
+        "seeds": list(range(len(pairs))),
+        "sides": {role: asdict(w.side) | w.ready for role, w in (("a", a), ("b", b))},
+        "rounds": [pair._asdict() | {"counted": pair in counted} for pair in pairs],
+        "verdict": dict(verdict),
+    }
+
+
+def circumstances(name: str, threads: int, load_before: tuple[float, ...]) -> dict[str, Any]:
+    """When, by which command, at which commit, and on what machine a figure was made."""
+    return {
         "schema": SCHEMA,
         "name": name,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": shlex.join([Path(sys.executable).name, *sys.argv]),
         "git": git(),
         "machine": machine(),
-        "threads": a.threads,
+        "threads": threads,
         "load": {"before": list(load_before), "after": list(os.getloadavg())},
-        "seeds": list(range(len(pairs))),
-        "sides": {role: asdict(w.side) | w.ready for role, w in (("a", a), ("b", b))},
-        "rounds": [pair._asdict() | {"counted": pair in counted} for pair in pairs],
-        "verdict": dict(verdict),
     }
 
 

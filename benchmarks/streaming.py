@@ -19,12 +19,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import shutil
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.harness import RESULTS, SCHEMA, Side, Worker, git, machine, write
+from benchmarks.harness import RESULTS, Side, Worker, circumstances, write
 
 COLUMNS = 256
 NET = {"hidden": 512, "dim": 16}
@@ -92,14 +90,7 @@ def run(asked: argparse.Namespace, rows: int, folder: Path) -> bool:
         )
     name = f"streaming_{asked.case}" + ("_control" if asked.control else "")
     record = {
-        "schema": SCHEMA,
-        "name": name,
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join([Path(sys.executable).name, *sys.argv]),
-        "git": git(),
-        "machine": machine(),
-        "threads": asked.threads,
-        "load": {"before": list(before), "after": list(os.getloadavg())},
+        **circumstances(name, asked.threads, before),
         "file": {"bytes": size(large), "rows": rows, "columns": COLUMNS, "cold": asked.cold},
         "net": NET,
         "answers": answers,

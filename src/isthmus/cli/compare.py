@@ -12,6 +12,7 @@ from ..comparing import MethodComparison
 from ..comparing import compare as contest
 from ..recipes import Recipe, named, parameters
 from ..training import write_atomically
+from .holding import few
 from .misuse import Misuse, Stopped
 from .output import say, show, to_json
 from .settings import arguments
@@ -43,6 +44,10 @@ def compare(
     train, test, held = given.parts(
         asked.test, asked.seed, by_label=any("classes" in parameters(r.function) for r in recipes.values())
     )
+    rows = len(train.x)
+    train = few(train, asked.seed)
+    if len(train.x) < rows:
+        held += f"; {len(train.x)} others, drawn at random, are learned from"
     if test is None:
         raise Misuse("a comparison needs rows held out: --test 0.2, of a file with more than one row")
     remark = (lambda words: None) if quiet else say
