@@ -100,7 +100,7 @@ def suggest_dim(x: Any, *, units: str = "columns", seed: int = 0) -> Suggestion:
     spectrum = _local(rows, neighbours, rng)
     elbow = _elbow(spectrum, neighbours)
     views = [two_nn.dimension.estimate, neighbours] + ([] if elbow is None else [float(elbow)])
-    dim = int(np.clip(round(float(np.median(views))), 1, d))
+    dim = int(np.clip(round(float(np.median(views))), 1, min(d, n - 1)))
     evidence = _evidence(rows, spectrum, dim)
     return Suggestion(dim, evidence, elbow, two_nn, neighbours, _sentence(dim, elbow, two_nn, neighbours))
 
