@@ -217,6 +217,7 @@ def test_compare_on_the_command_line(capsys, sales, tmp_path):
         (2, 'did you mean "beta"?', ["beta_vae", "--set", "bta=3"]),
         (2, "rows held out", ["vae", "--test", "0"]),
         (2, ".csv or .json", ["vae", "--out", "x.xlsx"]),
+        (2, "--split", ["vae", "--split", "group"]),
         (2, "Missing argument", []),
         (1, "no method could be fitted", ["vq_vae", "--dim", "2"]),
     ],

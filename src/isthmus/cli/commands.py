@@ -36,6 +36,8 @@ Trust = Annotated[
     typer.Option(metavar="PACKAGE", help="Take the run's functions from this package or module too."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")]
+Split = Annotated[str, typer.Option(help="How: random, stratified:COLUMN, group:COLUMN or time:COLUMN.")]
+Size = Annotated[int | None, typer.Option(min=1, help="Scale and cut a folder's images to this side.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.", min=0, max=2**32 - 1)]
 
 
@@ -88,12 +90,8 @@ def fit(
     test: Annotated[
         float, typer.Option(help="Share of a file's rows held out for judging; 0 for none.", min=0, max=1)
     ] = 0.2,
-    split: Annotated[
-        str, typer.Option(help="How: random, stratified:COLUMN, group:COLUMN or time:COLUMN.")
-    ] = "random",
-    size: Annotated[
-        int | None, typer.Option(min=1, help="Scale and cut a folder's images to this side.")
-    ] = None,
+    split: Split = "random",
+    size: Size = None,
     seed: Seed = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 128,
     lr: Annotated[float, typer.Option(help="Learning rate of Adam at the start.", min=0)] = 2e-3,
@@ -149,6 +147,8 @@ def compare(
     ] = None,
     labels: Labels = None,
     test: Annotated[float, typer.Option(help="Share of a file's rows held out.", min=0, max=1)] = 0.2,
+    split: Split = "random",
+    size: Size = None,
     seed: Seed = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 128,
     lr: Annotated[float, typer.Option(help="Learning rate of Adam at the start.", min=0)] = 2e-3,
@@ -165,7 +165,7 @@ def compare(
     """
     from .compare import Asked, compare
 
-    asked = Asked(dim, seeds, epochs, settings or [], labels, test, seed, batch_size, lr)
+    asked = Asked(dim, seeds, epochs, settings or [], labels, test, seed, batch_size, lr, split, size)
     compare(data, methods, asked, out, json, quiet)
 
 

@@ -12,7 +12,7 @@ from ..comparing import MethodComparison
 from ..comparing import compare as contest
 from ..recipes import Recipe, named, parameters
 from ..training import write_atomically
-from .holding import few
+from .holding import few, rule_of
 from .misuse import Misuse, Stopped
 from .output import say, show, to_json
 from .settings import arguments
@@ -31,6 +31,8 @@ class Asked(NamedTuple):
     seed: int
     batch_size: int
     lr: float
+    split: str = "random"
+    size: int | None = None
 
 
 def compare(
@@ -40,10 +42,10 @@ def compare(
     if out is not None and out.suffix not in (".csv", ".json"):
         raise Misuse(f"--out {out}: a comparison is written as .csv or .json")
     recipes = _recipes(methods, asked.settings)
-    given = source(data, asked.labels)
-    train, test, held = given.parts(
-        asked.test, asked.seed, by_label=any("classes" in parameters(r.function) for r in recipes.values())
-    )
+    rule_of(asked.split)
+    given = source(data, asked.labels, size=asked.size)
+    by_label = any("classes" in parameters(recipe.function) for recipe in recipes.values())
+    train, test, held = given.parts(asked.test, asked.seed, by_label, asked.split)
     rows = len(train.x)
     train = few(train, asked.seed)
     if len(train.x) < rows:
