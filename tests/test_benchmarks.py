@@ -14,7 +14,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import harness, speed, streaming
+from benchmarks import first_result, harness, speed, streaming
 from benchmarks.harness import Pair, Side, Worker, alternate, compare, quietest, record, write
 
 from isthmus import seeded
@@ -273,3 +273,15 @@ def test_both_files_of_streaming_hold_the_same_rows(tmp_path: Path, monkeypatch:
     a, b = (read(streaming.generate(tmp_path / kind, 100, kind)).values for kind in ("npy", "parquet"))
     assert a.shape == (100, streaming.COLUMNS)
     assert (a == b).all()
+
+
+def test_a_first_result_is_timed_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_result, "ROWS", 30)
+    monkeypatch.setattr(first_result, "COLUMNS", 3)
+    table = first_result.generate(tmp_path / "x.csv")
+    assert len(table.read_text().splitlines()) == 31
+    found = first_result.once(table, tmp_path / "run", report=False)
+    assert 0 < found["cpu_seconds"] and found["seconds"] > 0.1
+    table.write_text("a,b\n1,\n")
+    with pytest.raises(RuntimeError, match="ended with 2"):
+        first_result.once(table, tmp_path / "run", report=False)  # which holds a run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import csv
 import io
 import json
@@ -22,7 +23,8 @@ from isthmus.baselines import beside
 from isthmus.baselines.comparison import Outcome
 from isthmus.cli import run
 from isthmus.report import ENDINGS, FIGURES, charts, drawing, sections
-from isthmus.report.blocks import Plate, number, percent
+from isthmus.report.blocks import Plate, Table, number, percent
+from isthmus.report.fields import summed
 from isthmus.report.study import Study
 from isthmus.report.verdict import headline, plain
 
@@ -423,6 +425,84 @@ def test_umap_is_shown_where_it_is_installed_and_somebody_waits(monkeypatch):
 def test_numbers_as_a_person_reads_them():
     assert number(-0.012345) == "−0.0123" and number(float("nan")) == "–"
     assert number(12345.6) == "12\u202f346" and percent(0.714) == "71 %" and percent(0.9994) == "99.9 %"
+
+
+# tables of several kinds of columns
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Study:
+    pandas = pytest.importorskip("pandas")
+    generator = np.random.default_rng(0)
+    z = generator.normal(size=150)
+    frame = pandas.DataFrame(
+        {
+            "order": [f"A{i:04d}" for i in range(150)],
+            "price": np.round(20 + 8 * z, 2),
+            "region": np.array(["north", "<i>east</i>"])[(z > 0).astype(int)],
+            "size": np.array(["S", "M", "L"])[np.digitize(z, [-0.5, 0.5])],
+            "sent": (pandas.Timestamp("2024-06-01") + pandas.to_timedelta((40 * z).round(), "D")).strftime(
+                "%Y-%m-%d"
+            ),
+        }
+    )
+    frame.loc[[3, 130], "size"] = None
+    fitted = Embedder("vae", dim=2, epochs=40, random_state=0).fit(frame[:100])
+    schema = fitted.schema_
+    assert schema is not None
+    x = schema.encode(frame)
+    plain = copy.copy(fitted)
+    plain.schema_, plain.n_features_in_ = None, schema.width
+    del plain.feature_names_in_
+    parts = [
+        types.SimpleNamespace(x=x[s], labels=None, places=np.arange(150)[s])
+        for s in (slice(0, 100), slice(100, None))
+    ]
+    comparison = beside(x[:100], x[100:], 2, plain.reconstruct(x[100:]))
+    metrics = {"data": {"name": "orders"}, "notes": fitted.notes_}
+    return Study(
+        *(plain, parts[0], parts[1], None, None, "columns", comparison, "", metrics),
+        history=fitted.history_.records,
+        patient=False,
+        schema=schema,
+    )
+
+
+def test_a_table_of_words_and_dates_is_shown_as_it_is(mixed, tmp_path):
+    from isthmus.report.page import write
+
+    text = write(mixed, tmp_path).read_text("utf-8")
+    page = Page(text)
+    assert not page.all("i") or all("style" in each for each in page.all("i"))  # bars, and no name
+    assert page.text.count("<i>east</i>") >= 2 and "2024-0" in page.text
+    rebuilt = next(b for b in sections.reconstructions(mixed).blocks if isinstance(b, Table))
+    assert [row[0] for row in rebuilt.rows] == ["price", "region", "size", "sent"]
+    best = [str(row[1]) for row in rebuilt.rows]
+    assert best[1].split("\u00a0")[0] in ("north", "<i>east</i>") and best[2][0] in "SML"
+    columns = next(b for b in sections.data(mixed).blocks if isinstance(b, Table))
+    assert [row[0] for row in columns.rows] == ["price", "region", "size", "sent", "order"]
+    assert "identifier, not learned" in str(columns.rows[-1][1])
+
+
+def test_contributions_of_a_mixed_table_add_up_by_column(mixed):
+    assert mixed.surprises is not None
+    values, rate = mixed.surprises
+    by_column = summed(mixed.fields, values)
+    assert by_column.shape == (50, 4)
+    present = mixed.net_rows.span(0, 50).context["observed"]
+    volume = mixed.embedder.preparation_.log_volume(present)
+    np.testing.assert_allclose(-np.nansum(by_column, 1) - rate - volume, mixed.scores, rtol=1e-9)
+    assert np.isnan(by_column[30]).tolist() == [False, False, True, False]  # its size is missing
+
+
+def test_classes_are_explained_by_their_probabilities(mixed):
+    field = next(field for field in mixed.fields if field.name == "size")
+    row = np.zeros(mixed.x.shape[1])
+    row[field.place] = [0.2, 0.7, 0.1]
+    assert field.show(row) == f"{field.classes[1]} (70 %)"
+    given = np.zeros_like(row)
+    given[field.place] = [1, 0, 0]
+    assert field.show(given) == field.classes[0] and field.agreement(given, row) == pytest.approx(0.2)
 
 
 # the verb

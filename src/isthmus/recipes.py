@@ -165,6 +165,8 @@ def named(name: str) -> Callable[..., Any]:
 
 
 def show(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(show, value))}{',' * (len(value) == 1)})"
     return value.__name__ if isinstance(value, types.FunctionType | type) else repr(value)
 
 

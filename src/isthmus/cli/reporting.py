@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..data.schema import Schema
 from ..estimators import Embedder
 from .judging import Judgement, judge
 from .output import say, show
@@ -45,10 +46,12 @@ def write_report(
     metrics: Mapping[str, Any],
     remark: Callable[..., None],
     history: list[dict[str, Any]] | None = None,
+    schema: Schema | None = None,
 ) -> Path | None:
     """The page and its figures into the folder; None, with a remark, where the extra is not installed.
 
-    Without a `history` it is that of the fit that has just ended, and somebody waits.
+    Without a `history` it is that of the fit that has just ended, and somebody waits. Of a mixed table with
+    this `schema`, embedder and parts are those of encoded rows.
     """
     from ..report import drawing
 
@@ -71,6 +74,7 @@ def write_report(
         metrics=metrics,
         history=embedder.history_.records if history is None else history,
         patient=history is not None,
+        schema=schema,
     )
     return write(study, folder)
 

@@ -13,6 +13,7 @@ from ..baselines import pca
 from ..metrics import active_units, information_per_dimension, kl_per_dimension
 from .blocks import Numbers, Plate, number, percent
 from .drawing import COLOURS, MUTED, bare, canvas, words
+from .fields import Field, summed
 from .figures import learning_curves, legend, scatter, shown_labels
 from .study import MAPPED, Study
 
@@ -49,13 +50,14 @@ def baselines(study: Study) -> Plate | None:
 
 def columns_rebuilt(study: Study) -> Plate | None:
     """R² of each column, the model's beside PCA's."""
-    if study.shape is not None or study.x.shape[1] < 2 or len(study.x) < 3:
+    if study.shape is not None or len(study.fields) < 2 or len(study.x) < 3:
         return None
     dim = study.codes.shape[1]
     learned = study.learned / study.unit
     linear = pca(learned, dim).reconstruct(study.x / study.unit) * study.unit
     middle = np.nanmean(study.x, 0)
-    own, other = (_explained(study.x, each, middle) for each in (study.seen, linear))
+    own, other = (_explained(study, each, middle) for each in (study.seen, linear))
+    names = [field.name for field in study.fields]
     order = np.argsort(np.nan_to_num(own, nan=-9.0))[::-1]
     left_out = max(0, len(order) - COLUMNS)
     if left_out:
@@ -68,7 +70,7 @@ def columns_rebuilt(study: Study) -> Plate | None:
     axis.hlines(places, a, b, color=MUTED, alpha=0.5, linewidth=1.5)
     axis.scatter(b, places, marker="D", s=24, color=LINEAR, label=f"PCA {dim}", zorder=3)
     axis.scatter(a, places, s=34, color=MODEL, label=words(study.name), zorder=4)
-    axis.set_yticks(places, [words(study.names[i]) for i in order])
+    axis.set_yticks(places, [words(names[i]) for i in order])
     axis.invert_yaxis()
     axis.set_xlim(low - 0.03, 1.03)
     _percents(axis)
@@ -78,18 +80,18 @@ def columns_rebuilt(study: Study) -> Plate | None:
     return Plate(
         "columns",
         figure,
-        Numbers(("column", "r2", "r2_pca"), list(zip(study.names, own.tolist(), other.tolist()))),
-        f"How well each column is rebuilt: best {study.names[best]} with {percent(own[best])}, "
-        f"worst {study.names[worst]} with {percent(own[worst])}.",
+        Numbers(("column", "r2", "r2_pca"), list(zip(names, own.tolist(), other.tolist()))),
+        f"How well each column is rebuilt: best {names[best]} with {percent(own[best])}, "
+        f"worst {names[worst]} with {percent(own[worst])}.",
         "A column near 100 % survives the narrow code; one near 0 % is rebuilt as its average, because it is "
         "noise to the model or has nothing in common with the others. What is worse than the average stands "
         "at the left edge." + (f" Of {len(own)} columns the best and the worst dozen." if left_out else ""),
     )
 
 
-def _explained(x: np.ndarray, seen: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    total = np.nansum(np.square(x - middle), 0)
-    left = np.nansum(np.square(x - seen), 0)
+def _explained(study: Study, seen: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """R² of each column; of a class, by the squares of its probabilities."""
+    total, left = (np.nansum(summed(study.fields, np.square(study.x - guess)), 0) for guess in (middle, seen))
     return np.divide(total - left, total, out=np.full(len(total), np.nan), where=total > 0)
 
 
@@ -184,8 +186,7 @@ def maps(study: Study) -> Plate | None:
         f"A point is one of {n} {study.held}, and neighbours have similar codes. Trustworthiness, 0 to 1, "
         f"says how far a point's {neighbours} neighbours there are neighbours among the codes too; "
         "below about 0.9 do not read much into small groups. Distances between far groups mean little in "
-        "t-SNE and UMAP."
-        + (" `isthmus report` on this run adds UMAP." if umap and not study.patient else ""),
+        "t-SNE and UMAP." + (" The command isthmus report adds UMAP." if umap and not study.patient else ""),
     )
 
 
@@ -277,12 +278,15 @@ def surprise(study: Study) -> Plate | None:
     if len(scores) < 10:
         return None
     cut = float(np.quantile(scores, 0.01))
+    first, third = np.quantile(scores, (0.25, 0.75))
+    edge = float(first - 8 * (third - first))  # one wild row would leave a single bar for all others
+    beyond = int((scores < edge).sum())
     figure = canvas(WIDE, 2.4)
     axis = bare(figure.subplots(), grid="y")
-    counts, edges = np.histogram(scores, bins=min(60, max(10, len(scores) // 8)))
+    counts, edges = np.histogram(np.maximum(scores, edge), bins=min(60, max(10, len(scores) // 8)))
     axis.bar(edges[:-1], counts, np.diff(edges), align="edge", color=MODEL)
-    axis.axvline(cut, color=COLOURS[3], linewidth=1.6, linestyle="--")
-    axis.text(cut, axis.get_ylim()[1], " the lowest 1 % lie left of this", va="top", fontsize=9)
+    axis.axvline(max(cut, edge), color=COLOURS[3], linewidth=1.6, linestyle="--")
+    axis.text(max(cut, edge), axis.get_ylim()[1], " the lowest 1 % lie left of this", va="top", fontsize=9)
     axis.set_xlabel("score in nats: right is ordinary, left is surprising")
     axis.set_ylabel(study.held)
     spans = list(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist()))
@@ -293,7 +297,8 @@ def surprise(study: Study) -> Plate | None:
         Numbers(("from", "to", "rows"), spans),
         f"Histogram of {len(scores)} scores: half lie above {number(middle)} nats, one in a hundred below "
         f"{number(cut)}.",
-        "The score is how well a row is explained. A long tail to the left holds the unusual rows.",
+        "The score is how well a row is explained. A long tail to the left holds the unusual rows."
+        + (f" {beyond} more lie further left than is drawn, and stand at the edge." if beyond else ""),
     )
 
 
@@ -301,60 +306,55 @@ def contributions(study: Study, rows: np.ndarray, excess: np.ndarray) -> Plate:
     """What makes rows surprising: a line a row, a cell a column, in nats above that column's usual."""
     order = np.argsort(np.nan_to_num(np.nanmax(excess[rows], 0), nan=-9))[::-1][: min(16, excess.shape[1])]
     order = np.sort(order)
-    shown = np.nan_to_num(excess[np.ix_(rows, order)])
-    figure = canvas(WIDE, 0.3 * len(rows) + 1.7)
+    shown = np.maximum(np.nan_to_num(excess[np.ix_(rows, order)]), 0)
+    shares = shown / np.maximum(shown.max(1, keepdims=True), 1e-9)  # one row's nats would pale the others'
+    figure = canvas(WIDE, 0.3 * len(rows) + 1.3)
     axis = figure.subplots()
-    top = max(1e-9, float(shown.max()))
-    image = axis.imshow(np.maximum(shown, 0), cmap="Oranges", aspect="auto", vmin=0, vmax=top)
+    axis.imshow(shares, cmap="Oranges", aspect="auto", vmin=0, vmax=1)
     for (line, column), value in np.ndenumerate(shown):
-        if value > 0.05 * top:
-            dark = value > 0.6 * top  # the map's own colours do not change with the theme, nor may these
+        if value > 0.1 and shares[line, column] > 0.05:
+            dark = (
+                shares[line, column] > 0.6
+            )  # the map's own colours do not change with the theme, nor may these
             axis.text(
                 column, line, f"{value:.1f}", ha="center", va="center", fontsize=8,
                 color="#fffffe" if dark else "#010101",
             )  # fmt: skip
-    axis.set_xticks(range(len(order)), [words(study.names[i], 18) for i in order], rotation=45, ha="right")
+    names = [field.name for field in study.fields]
+    axis.set_xticks(range(len(order)), [words(names[i], 18) for i in order], rotation=45, ha="right")
     axis.set_yticks(range(len(rows)), [f"row {study.places[i]}" for i in rows])
-    figure.colorbar(image, ax=axis, label="nats above the column's usual", pad=0.01)
-    columns = ["row", *study.names]
+    columns = ["row", *names]
     numbers = [(int(study.places[i]), *excess[i].tolist()) for i in rows]
     return Plate(
         "contributions",
         figure,
         Numbers(columns, numbers),
         f"A grid of the {len(rows)} most surprising rows by the columns that make them so.",
-        "The darker a cell, the more this column's value surprised the model, compared with how much the "
-        "column usually does. A row may be surprising in one cell (often a slip of the pen) or in many "
-        "(often another kind of thing).",
+        "In each cell the nats by which this column surprised the model more than it usually does; the "
+        "darkest cell of a line is what made the row surprising most. A row may be surprising in one cell "
+        "(often a slip of the pen) or in many (often another kind of thing).",
     )
 
 
 def marginals(study: Study, drawn: np.ndarray) -> Plate:
     """Each column's distribution, in the data and in samples."""
-    order = _telling(study)[:12]
-    across = min(4, len(order))
-    down = math.ceil(len(order) / across)
+    varying = [f for f in study.fields if (np.nanstd(study.x[:, f.place], 0) > 0).any()]
+    shown = (varying or study.fields)[:12]
+    across = min(4, len(shown))
+    down = math.ceil(len(shown) / across)
     figure = canvas(WIDE, 1.45 * down + 0.5)
     panels = figure.subplots(down, across, squeeze=False).ravel()
     rows: list[tuple[object, ...]] = []
-    for axis, column in zip(panels, order):
-        own, new = study.x[:, column], drawn[:, column]
-        own = own[~np.isnan(own)]
-        low, high = np.quantile(np.concatenate([own, new]), (0.002, 0.998))
-        edges = np.linspace(low, high if high > low else low + 1, 22)
-        real, fake = (np.histogram(v, edges)[0] / max(1, len(v)) for v in (own, new))
+    for axis, field in zip(panels, shown):
         bare(axis)
-        axis.stairs(real, edges, fill=True, color=MUTED, alpha=0.45, label="data")
-        axis.stairs(fake, edges, color=MODEL, linewidth=1.6, label="samples")
-        axis.set_title(words(study.names[column], 20), fontsize=9)
+        axis.set_title(words(field.name, 20), fontsize=9)
         axis.set_yticks([])
         axis.tick_params(labelsize=7.5)
-        axis.xaxis.get_major_locator().set_params(nbins=3)
+        draw = _spans if field.numeric else _shares
         rows += [
-            (study.names[column], *span)
-            for span in zip(edges[:-1].tolist(), edges[1:].tolist(), real.tolist(), fake.tolist())
+            (field.name, *row) for row in draw(axis, field, study.x[:, field.place], drawn[:, field.place])
         ]
-    for axis in panels[len(order) :]:
+    for axis in panels[len(shown) :]:
         axis.set_axis_off()
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
@@ -362,9 +362,39 @@ def marginals(study: Study, drawn: np.ndarray) -> Plate:
         "marginals",
         figure,
         Numbers(("column", "from", "to", "data", "samples"), rows),
-        f"Histograms of {len(order)} columns, in the data (grey) and in {len(drawn)} sampled rows (line).",
-        "Where line and grey agree, samples have the right values column by column.",
+        f"Distributions of {len(shown)} columns, in the data (grey) and in {len(drawn)} sampled rows (blue).",
+        "Where blue and grey agree, samples have the right values column by column.",
     )
+
+
+def _spans(axis: Any, field: Field, own: np.ndarray, new: np.ndarray) -> list[tuple[object, ...]]:
+    """Histograms of numbers or dates."""
+    own, new = own[~np.isnan(own)], new.ravel()
+    low, high = np.quantile(np.concatenate([own, new]), (0.002, 0.998))
+    edges = np.linspace(low, high if high > low else low + 1, 22)
+    real, fake = (np.histogram(v, edges)[0] / max(1, len(v)) for v in (own, new))
+    axis.stairs(real, edges, fill=True, color=MUTED, alpha=0.45, label="data")
+    axis.stairs(fake, edges, color=MODEL, linewidth=1.6, label="samples")
+    axis.xaxis.get_major_locator().set_params(nbins=3)
+    if field.kind == "date":
+        ticks = np.quantile(edges, (0.1, 0.9))
+        axis.set_xticks(ticks, [field.text(tick)[:10] for tick in ticks])
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), real.tolist(), fake.tolist()))
+
+
+def _shares(axis: Any, field: Field, own: np.ndarray, new: np.ndarray) -> list[tuple[object, ...]]:
+    """Bars of classes, of many the most frequent."""
+    own = own[~np.isnan(own).any(1)]
+    real, fake = (each.mean(0) if len(each) else np.zeros(each.shape[1]) for each in (own, new))
+    if len(real) == 1:  # a boolean
+        real, fake = (np.array([1 - each[0], each[0]]) for each in (real, fake))
+    order = np.argsort(real)[::-1][:6]
+    places = np.arange(len(order))
+    axis.bar(places, real[order], 0.8, color=MUTED, alpha=0.45, label="data")
+    axis.bar(places, fake[order], 0.34, color=MODEL, label="samples")
+    classes = field.classes
+    axis.set_xticks(places, [words(classes[i], 9) for i in order], rotation=30 if len(order) > 2 else 0)
+    return [(classes[i], "", float(real[i]), float(fake[i])) for i in range(len(real))]
 
 
 def dependence(study: Study, drawn: np.ndarray) -> Plate | None:
@@ -404,7 +434,7 @@ def traversal(study: Study, which: Sequence[int], steps: np.ndarray, path: np.nd
     """How columns follow a latent dimension: path (len(which), steps, d), a panel a dimension."""
     across = min(2, len(which))
     down = math.ceil(len(which) / across)
-    figure = canvas(WIDE, 2.5 * down)
+    figure = canvas(WIDE, 3.0 * down)
     panels = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
     deviation = _deviation(study)
     rows: list[tuple[object, ...]] = []
@@ -418,7 +448,7 @@ def traversal(study: Study, which: Sequence[int], steps: np.ndarray, path: np.nd
                 label=words(study.names[column], 22),
             )  # fmt: skip
         axis.set_title(f"z{dimension}", fontsize=10, fontweight="bold")
-        axis.legend(frameon=False, fontsize=8)
+        _below(axis)
         rows += [(f"z{dimension}", float(s), *r.tolist()) for s, r in zip(steps, rebuilt)]
     for axis in panels[len(which) :]:
         axis.set_axis_off()
@@ -453,7 +483,7 @@ def interpolation(study: Study, ends: Sequence[tuple[int, int]], path: np.ndarra
             real = (study.x[[a, b], column] - middle[column]) / deviation[column]
             axis.plot([0, 1], real, "o", color=COLOURS[colour], markersize=5)
         axis.set_xticks([0, 1], [f"row {study.places[a]}", f"row {study.places[b]}"])
-        axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1))
+        _below(axis)
         rows += [
             (int(study.places[a]), int(study.places[b]), float(t), *r.tolist())
             for t, r in zip(along, rebuilt)
@@ -477,6 +507,10 @@ def _percents(axis: Any) -> None:
 def _above(axis: Any) -> None:
     """The legend where no mark can be."""
     axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+
+
+def _below(axis: Any) -> None:
+    axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1))
 
 
 def _deviation(study: Study) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from . import charts, pictures
 from .blocks import Block, Cell, Facts, Plate, Section, Table, Words, number, percent, whole
+from .fields import Field, summed
 from .study import Study
 from .verdict import advice, plain
 
@@ -34,7 +35,7 @@ def data(study: Study) -> Section:
     """What the data were, and what they were taken for."""
     known = study.metrics["data"]
     values = study.train.x
-    width = int(np.prod(values.shape[1:]))
+    width = len(study.fields) if study.schema is None else len(study.schema.columns)
     learned, held = len(values), 0 if study.test is None else len(study.test.x)
     facts = [
         ("Name", study.data),
@@ -44,7 +45,7 @@ def data(study: Study) -> Section:
             f"{' × '.join(map(str, study.shape))} pixels" if study.shape else f"{whole(width)} columns",
         ),
         ("Missing values", _missing(study)),
-        ("Taken for", "\n".join(study.embedder.notes_)),
+        ("Taken for", "\n".join(_notes(study))),
     ]
     if known.get("sha256"):
         facts.append(("Fingerprint", f"SHA-256 {known['sha256'][:16]}…"))
@@ -112,11 +113,12 @@ def samples(study: Study) -> Section:
     lead = "Rows that the model made up: codes drawn from its prior, decoded."
     if study.shape is not None:
         return Section("samples", "Samples", lead, [pictures.samples(study, drawn)])
-    few = min(LISTED // 2, len(study.names))
+    fields = study.fields[: LISTED // 2]
     table = Table(
         ["Column", *(f"Sample {i + 1}" for i in range(6))],
-        [[study.names[column], *map(number, drawn[:6, column])] for column in range(few)],
-        "Six sampled rows" + (f", their first {few} columns" if len(study.names) > few else ""),
+        [[field.name, *map(field.show, drawn[:6])] for field in fields],
+        "Six sampled rows"
+        + (f", their first {len(fields)} columns" if len(study.fields) > len(fields) else ""),
     )
     plates = _plates(charts.marginals(study, drawn), charts.dependence(study, drawn))
     return Section("samples", "Samples", lead, [table, *plates])
@@ -153,13 +155,11 @@ def surprising(study: Study) -> Section:
     )
     blocks: list[Block] = []
     if study.shape is not None:
-        blocks.append(
-            pictures.surprising(study, order, None if excess is None else excess[:, : study.x.shape[1]])
-        )
+        blocks.append(pictures.surprising(study, order, None if excess is None else excess[:, :-1]))
     else:
         blocks.append(_reasons(study, order, excess))
-        if excess is not None and study.x.shape[1] > 1:
-            blocks.append(charts.contributions(study, order, excess[:, : study.x.shape[1]]))
+        if excess is not None and len(study.fields) > 1:
+            blocks.append(charts.contributions(study, order, excess[:, :-1]))
     return Section("surprising", "Surprising rows", lead, [*blocks, *_plates(charts.surprise(study))])
 
 
@@ -191,25 +191,48 @@ def _missing(study: Study) -> str:
     return f"{percent(share)} of the values to learn from" if share else "none among those to learn from"
 
 
+def _notes(study: Study) -> list[str]:
+    """What was noticed and chosen, but for what the table of columns says."""
+    said = set() if study.schema is None else set(study.schema.describe())
+    return [note for note in study.metrics.get("notes", study.embedder.notes_) if note not in said]
+
+
 def _columns(study: Study) -> Table:
     """A line a column: how much is missing, and the range of what is there."""
-    x = study.learned
     unread = set(study.embedder.preparation_.unread)
     rows = []
-    for place, name in enumerate(study.names[:LISTED]):
-        column = x[:, place]
-        there = column[~np.isnan(column)]
-        kind = "constant, not read" if place in unread else _kind(there)
-        span = (there.min(), np.median(there), there.max(), there.std()) if len(there) else (np.nan,) * 4
+    for field in study.fields[:LISTED]:
+        column = study.learned[:, field.place]
+        there = column[~np.isnan(column).any(1)]
+        kind = field.kind if field.column is not None else _kind(there)
+        kind = "constant, not read" if field.place.start in unread else kind
         gaps = 1 - len(there) / len(column)
-        rows.append([name, kind, percent(gaps) if gaps else "–", *map(number, span)])
-    more = len(study.names) - len(rows)
+        rows.append([field.name, kind, percent(gaps) if gaps else "–", *_range(field, there)])
+    skipped = [] if study.schema is None else [c for c in study.schema.columns if not c.width]
+    rows += [[str(c.name), f"{c.kind}, not learned ({c.why})", *[""] * 5] for c in skipped[:LISTED]]
+    more = len(study.fields) + len(skipped) - len(rows)
     return Table(
         ["Column", "Values", "Missing", "Lowest", "Median", "Highest", "Deviation"],
         rows,
-        "Columns of the training rows" + (f"; {more} more are not listed" if more else ""),
+        "Columns of the training rows"
+        + ("; of classes, the most frequent and its share" if study.schema is not None else "")
+        + (f"; {more} more are not listed" if more else ""),
         text=2,
     )
+
+
+def _range(field: Field, values: np.ndarray) -> list[str]:
+    """Lowest, median, highest and deviation of values (n, width); of classes, the most frequent."""
+    if not len(values):
+        return ["–"] * 4
+    if field.kind == "date":
+        return [*(field.text(v) for v in (values.min(), np.median(values), values.max())), ""]
+    if field.numeric:
+        found = (values.min(), np.median(values), values.max(), values.std())
+        return [number(float(each)) for each in found]
+    share = values.mean(0) if len(field.classes) == values.shape[1] else [1 - values.mean(), values.mean()]
+    first = int(np.argmax(share))
+    return ["", f"{field.classes[first]} ({percent(float(share[first]))})", "", ""]
 
 
 def _kind(values: np.ndarray) -> str:
@@ -222,31 +245,39 @@ def _kind(values: np.ndarray) -> str:
 
 def _rebuilt(study: Study, picks: dict[str, np.intp]) -> Table:
     """Three rows, column by column: the value, what the model makes of it, and the difference."""
-    deviation = np.where(study.unit > 0, study.unit, 1.0)
-    gap = (study.seen - study.x) / deviation
-    order = np.arange(len(study.names))
+    gap = (study.seen - study.x) / study.unit
+    order = np.arange(len(study.fields))
     if len(order) > LISTED // 2:
-        worst = np.nan_to_num(np.abs(gap[list(picks.values())])).max(0)
+        worst = np.nan_to_num(summed(study.fields, np.square(gap[list(picks.values())]))).max(0)
         order = np.sort(np.argsort(worst)[::-1][: LISTED // 2])
     rows = []
-    for column in order:
-        line: list[str | Cell] = [study.names[column]]
+    for field in (study.fields[i] for i in order):
+        line: list[str | Cell] = [field.name]
         for row in picks.values():
-            off = float(gap[row, column])
-            line += [
-                f"{number(study.x[row, column])} → {number(study.seen[row, column])}",
-                Cell("–" if off != off else f"{off:+.2f}".replace("-", "−"), float(np.clip(off / 2, -1, 1))),
-            ]
+            given, guess = study.x[row], study.seen[row]
+            line += [f"{field.show(given)}\u00a0→ {field.show(guess)}", _off(field, given, guess, gap[row])]
         rows.append(line)
     heads = [h for name, i in picks.items() for h in (f"{name.title()}: row {study.places[i]}", "Off by")]
-    left_out = len(study.names) - len(order)
+    left_out = len(study.fields) - len(order)
     return Table(
         ["Column", *heads],
         rows,
         "Values, → what the model rebuilds, and the difference"
         + (" in standard deviations of the column" if study.units == "columns" else "")
+        + (", of classes the probability that is missing" if study.schema is not None else "")
         + (f"; the {len(order)} columns with the largest differences" if left_out else ""),
     )
+
+
+def _off(field: Field, given: np.ndarray, guess: np.ndarray, gap: np.ndarray) -> Cell:
+    """How far a rebuilt cell is from what it was."""
+    if np.isnan(given[field.place]).any():
+        return Cell("–", 0.0)
+    if not field.numeric:
+        lacking = 1 - field.agreement(given, guess)
+        return Cell(percent(lacking), float(np.clip(lacking, 0, 1)))
+    off = float(gap[field.place][0])
+    return Cell(f"{off:+.2f}".replace("-", "−"), float(np.clip(off / 2, -1, 1)))
 
 
 def _drawn(study: Study, n: int) -> np.ndarray:
@@ -293,10 +324,11 @@ def _decoded(study: Study, codes: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def _excess(study: Study) -> np.ndarray | None:
-    """(n, d + 1): nats of surprise of each value, and of the code, above the usual of its column."""
+    """(n, fields + 1): nats of surprise of each column, and of the code, above what is usual of it."""
     if study.surprises is None:
         return None
-    nats = np.column_stack(study.surprises)
+    values, rates = study.surprises
+    nats = np.column_stack([summed(study.fields, values), rates])
     usual = np.zeros(nats.shape[1])
     there = ~np.isnan(nats).all(0)
     usual[there] = np.nanmedian(nats[:, there], 0)
@@ -306,7 +338,7 @@ def _excess(study: Study) -> np.ndarray | None:
 def _reasons(study: Study, order: np.ndarray, excess: np.ndarray | None) -> Table:
     """The rows, their scores, and the columns that speak most against them."""
     if excess is None:  # values are tied together: then the largest errors
-        excess = np.square((study.seen - study.x) / study.unit)
+        excess = summed(study.fields, np.square((study.seen - study.x) / study.unit))
     rows = []
     for i in order:
         against = np.nan_to_num(excess[i], nan=-np.inf)
@@ -315,11 +347,12 @@ def _reasons(study: Study, order: np.ndarray, excess: np.ndarray | None) -> Tabl
             if against[column] <= 0:
                 break
             amount = f"({against[column]:+.1f})"
-            if column == study.x.shape[1]:
+            if column == len(study.fields):
                 reasons.append(f"an unusual combination {amount}")
                 continue
-            value, expected = number(study.x[i, column]), number(study.seen[i, column])
-            reasons.append(f"{study.names[column]} is {value}, expected {expected} {amount}")
+            field = study.fields[column]
+            value, expected = field.show(study.x[i]), field.show(study.seen[i])
+            reasons.append(f"{field.name} is {value}, expected {expected} {amount}")
         rows.append([str(study.places[i]), number(study.scores[i]), "\n".join(reasons)])
     return Table(
         ["Row", "Score", "Why: nats above the usual"],
