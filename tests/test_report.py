@@ -424,7 +424,7 @@ def test_umap_is_shown_where_it_is_installed_and_somebody_waits(monkeypatch):
 
 def test_numbers_as_a_person_reads_them():
     assert number(-0.012345) == "−0.0123" and number(float("nan")) == "–"
-    assert number(12345.6) == "12\u202f346" and percent(0.714) == "71 %" and percent(0.9994) == "99.9 %"
+    assert number(12345.6) == "12\u202f346" and percent(0.714) == "71\u00a0%" and percent(0.9994) == "99.9\u00a0%"
 
 
 # tables of several kinds of columns
@@ -499,7 +499,7 @@ def test_classes_are_explained_by_their_probabilities(mixed):
     field = next(field for field in mixed.fields if field.name == "size")
     row = np.zeros(mixed.x.shape[1])
     row[field.place] = [0.2, 0.7, 0.1]
-    assert field.show(row) == f"{field.classes[1]} (70 %)"
+    assert field.show(row) == f"{field.classes[1]} (70\u00a0%)"
     given = np.zeros_like(row)
     given[field.place] = [1, 0, 0]
     assert field.show(given) == field.classes[0] and field.agreement(given, row) == pytest.approx(0.2)

@@ -90,4 +90,5 @@ def whole(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    return "–" if share != share else f"{number(100 * share, 2 if abs(share) < 0.995 else 3)} %"
+    """With a space before the sign, at which no line is broken."""
+    return "–" if share != share else f"{number(100 * share, 2 if abs(share) < 0.995 else 3)}\u00a0%"
