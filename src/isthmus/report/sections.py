@@ -36,7 +36,7 @@ def data(study: Study) -> Section:
     known = study.metrics["data"]
     values = study.train.x
     width = len(study.fields) if study.schema is None else len(study.schema.columns)
-    learned, held = len(values), 0 if study.test is None else len(study.test.x)
+    learned, held = known.get("rows", len(values)), 0 if study.test is None else len(study.test.x)
     facts = [
         ("Name", study.data),
         ("Rows", f"{whole(learned)} learned from, {whole(held)} held out to judge"),
