@@ -350,7 +350,7 @@ BAD = {
     "empty.csv": (lambda path: path.write_text(""), "is empty"),
     "header.csv": (lambda path: path.write_text("a,b\n"), "a header but no rows"),
     "nothing.npy": (lambda path: np.save(path, np.zeros((0, 3))), "no rows"),
-    "words.csv": (lambda path: path.write_text("a,b\n1,2\n3,blue\n"), "line 3, column 'b': 'blue'"),
+    "words.csv": (lambda path: path.write_text("a,b\n1,2\n3,blue\n"), "nothing to learn in these 1 rows"),
     "flat.npy": (lambda path: np.save(path, np.zeros(9)), "reshape(-1, 1)"),
     "pickled.npy": (lambda path: np.save(path, np.array([{}]), allow_pickle=True), "pickle"),
     "what.xyz": (lambda path: path.write_text("1"), "no ending that is known"),

@@ -28,7 +28,7 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `isthm
 Out = Annotated[Path | None, typer.Option(help="Where to write, .csv or .npy; CSV on stdout if not given.")]
 Labels = Annotated[
     str | None,
-    typer.Option(help="Labels, for conditional methods: a file with one a row, or one label for all rows."),
+    typer.Option(help="Labels: a column of the file, a file with one a row, or one label for all rows."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Trust = Annotated[
@@ -73,6 +73,9 @@ def fit(
     epochs: Annotated[int | None, typer.Option(min=0, help="By default enough for 3000 steps.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An argument of the method.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--column", metavar="NAME=KIND", help="What a column is taken for.")
     ] = None,
     likelihood: Annotated[str, typer.Option(help="auto, or a name such as student_t.")] = "auto",
     scaling: Annotated[str, typer.Option(help="auto, columns, whole or none.")] = "auto",
@@ -122,7 +125,7 @@ def fit(
 
     plan = Plan(
         model, data, dim, epochs, settings or [], likelihood, scaling, labels, images, held_out, monitor,
-        patience, test, seed, batch_size, lr, split, size,
+        patience, test, seed, batch_size, lr, split, size, columns,
     )  # fmt: skip
     fit(plan, out, tensorboard=tensorboard, force=force, report=report, as_json=json, quiet=quiet)
 

@@ -9,6 +9,7 @@ from ..diagnostics import examine
 from .holding import few
 from .output import say, show
 from .source import Part
+from .tables import numeric
 from .using import opened, planned, rows_of
 
 
@@ -31,8 +32,9 @@ def doctor(
     elif test is None and not quiet:
         say("no rows were held out, so over-fitting and the error beside PCA's cannot be looked for")
     again = shlex.join(["isthmus", "fit", plan.model, plan.data, "--out", f"{folder}-again"])
+    embedder, train, test = numeric(fitted.embedder, train, test)
     found = examine(
-        fitted.embedder,
+        embedder,
         train.x,
         None if test is None else test.x,
         y_train=train.labels,

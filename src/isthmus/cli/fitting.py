@@ -24,6 +24,7 @@ from .output import say, show, to_json
 from .plan import Plan
 from .reporting import write_report
 from .source import Part, Source
+from .tables import check, names_of, numeric
 
 
 def fit(
@@ -36,10 +37,12 @@ def fit(
     if "classes" in parameters(recipe.function) and given.all.labels is None:
         raise Misuse(f"{recipe.name} is conditional: give it labels, --labels y.npy")
     train, test, held = plan.parts(given)
+    check(train.x, None if test is None else test.x, plan.kinds())
     folder = out or Path("runs") / f"{recipe.name}-{given.name}"
     fingerprint = given.fingerprint()
     resumes = begin(folder, {**plan._asdict(), "sha256": fingerprint}, force)
     remark(f"{given.name}: {len(given.all.x)} rows of {_size(given.all)}; {held}")
+    remark(*given.notes)
     if resumes:
         remark(f"going on with the interrupted run in {folder}")
     embedder = _embedder(plan, recipe, given, folder, not quiet, tensorboard)
@@ -53,6 +56,8 @@ def fit(
         abandon(folder)
         raise
     seconds = time.perf_counter() - started
+    if embedder.schema_ is not None:
+        remark("to take a column for something else: --column NAME=KIND, as in --column zip=category")
     history = embedder.history_
     remark(f"{len(history.records)} epochs in {seconds:.1f} s: {history.why}")
     found: dict[str, Any] = {
@@ -71,8 +76,8 @@ def fit(
         "notes": embedder.notes_,
         "training": {"epochs": len(history.records), "why": history.why, "seconds": round(seconds, 3)},
     }
-    train = few(train, plan.seed)
-    comparison = judge(embedder, train, test, given.name, given.pixels)
+    shown, seen, unseen = numeric(embedder, few(train, plan.seed), test)
+    comparison = judge(shown, seen, unseen, given.name, given.pixels)
     found |= comparison.numbers()
     found |= {
         "plan": plan._asdict(),
@@ -83,7 +88,11 @@ def fit(
     write_atomically(folder / config.FILE, config.written(plan._asdict()).encode())
     finish(folder, embedder, given, found)
     show(found if as_json else str(comparison))
-    page = write_report(folder, embedder, train, test, given, comparison, found, remark) if report else None
+    if report:
+        named = given._replace(columns=names_of(embedder, given.columns))
+        page = write_report(folder, shown, seen, unseen, named, comparison, found, remark)
+    else:
+        page = None
     remark(f"written to {folder}" + (f"; open {page}" if page else ""))
 
 
@@ -96,6 +105,7 @@ def _embedder(
         recipe,
         plan.dim,
         likelihood=plan.likelihood,
+        columns=plan.kinds() or None,
         scaling="whole"
         if given.shape and plan.scaling == "auto"
         else plan.scaling,  # all pixels have one unit
@@ -114,8 +124,9 @@ def _embedder(
 
 def finish(folder: Path, embedder: Embedder, given: Source, found: dict[str, Any]) -> None:
     """The last files, and no sign of being unfinished any more."""
-    if given.columns is not None and len(given.columns) == embedder.n_features_in_:
-        embedder.feature_names_in_ = np.array(given.columns, object)
+    names = None if embedder.schema_ is not None else given.columns
+    if names is not None and len(names) == embedder.n_features_in_:
+        embedder.feature_names_in_ = np.array(names, object)
         embedder.save(folder)
         del embedder.feature_names_in_  # arrays without names are handed on
     write_atomically(folder / "metrics.json", to_json(found).encode())
@@ -129,4 +140,6 @@ def _size(part: Part) -> str:
 
 
 def _missing(part: Part) -> int:
+    if hasattr(part.x, "isna"):
+        return int(part.x.isna().sum().sum())
     return sum(int(np.isnan(some).sum()) for some in stretches(part.x)) if part.x.dtype.kind == "f" else 0

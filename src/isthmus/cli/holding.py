@@ -68,7 +68,9 @@ def _values(given: Source, asked: data.Rule) -> np.ndarray:
 
 
 def picked(x: Any, index: np.ndarray) -> Any:
-    """Rows of an array, or of blocks, which stay where they are."""
+    """Rows of an array or a frame, or of blocks, which stay where they are."""
+    if hasattr(x, "iloc"):
+        return x.iloc[index]
     return x.subset(index) if isinstance(x, Blocks) else x[index]
 
 

@@ -45,7 +45,7 @@ def check_ending(out: Path | None) -> None:
     Raises:
         Misuse: unless it ends in .csv or .npy.
     """
-    if out is not None and out.suffix not in (".csv", ".npy"):
+    if out is not None and out.suffix.lower() not in (".csv", ".npy"):
         raise Misuse(f"--out {out}: what is written is .csv or .npy")
 
 
@@ -56,12 +56,29 @@ def deliver(values: np.ndarray, names: Sequence[str], out: Path | None) -> None:
     if out is None:
         sys.stdout.write(csv(values, names))
         sys.stdout.flush()
-    elif out.suffix == ".npy":
+    elif out.suffix.lower() == ".npy":
         buffer = io.BytesIO()
         np.save(buffer, values, allow_pickle=False)
         write_atomically(out, buffer.getvalue())
     else:
         write_atomically(out, csv(values, names).encode())
+
+
+def deliver_text(text: str, out: Path | None) -> None:
+    """A table of words and numbers, which is CSV, to `out` or stdout.
+
+    Raises:
+        Misuse: for a name that says another format.
+    """
+    from ..training import write_atomically
+
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    elif out.suffix.lower() != ".csv":
+        raise Misuse(f"--out {out}: a table of words and numbers is written as .csv")
+    else:
+        write_atomically(out, text.encode())
 
 
 def csv(values: np.ndarray, names: Sequence[str]) -> str:

@@ -6,12 +6,15 @@ import inspect
 from typing import NamedTuple
 
 from .. import likelihoods
+from ..data import DataError
 from ..data.preparation import SCALINGS
+from ..data.schema import kinds_asked
 from ..recipes import Recipe, named, parameters
 from .holding import rule_of
 from .misuse import Misuse, hint
 from .settings import arguments
 from .source import Part, Source, source
+from .tables import kinds_of
 
 
 class Plan(NamedTuple):
@@ -35,6 +38,7 @@ class Plan(NamedTuple):
     lr: float
     split: str = "random"
     size: int | None = None
+    columns: list[str] | None = None
 
     def recipe(self) -> Recipe:
         """The method with its settings.
@@ -52,7 +56,7 @@ class Plan(NamedTuple):
 
     def source(self) -> Source:
         """The data, pictures in their shape where that is wanted, and flat for methods that take no other."""
-        given = source(self.data, self.labels, self.size)
+        given = self._read()
         flat = inspect.signature(named(self.model)).parameters["features"].annotation == "int"
         if flat and given.all.x.ndim > 2:
             return given.rows()
@@ -61,6 +65,21 @@ class Plan(NamedTuple):
             return given.pictures()
         if self.images and given.all.x.ndim == 2:
             raise Misuse(f"the picture shape of {given.name} is not known; give an array (n, height, width)")
+        return given
+
+    def kinds(self) -> dict[str, str]:
+        """What columns are to be taken for."""
+        return kinds_of(self.columns)
+
+    def _read(self) -> Source:
+        kinds = self.kinds()
+        given = source(self.data, self.labels, self.size, kinds)
+        if kinds and given.columns is None:
+            raise Misuse(f"--column names columns, and those of {given.name} have no names")
+        try:
+            kinds_asked(kinds, given.columns or ())
+        except DataError as error:
+            raise Misuse(f"--column: {error}") from error
         return given
 
     def parts(self, given: Source) -> tuple[Part, Part | None, str]:

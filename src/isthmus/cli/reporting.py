@@ -24,13 +24,11 @@ def report(
     if not drawing.available():
         raise ImportError(drawing.MISSING)
     fitted = opened(folder, trust)
-    train, test, given, pixels = judged(fitted, data, labels, quiet)
+    embedder, train, test, given = judged(fitted, data, labels, quiet)
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-    judgement = judge(fitted.embedder, train, test, given.name, pixels)
-    if fitted.columns is not None:
-        given = given._replace(columns=fitted.columns)
+    judgement = judge(embedder, train, test, given.name, given.pixels)
     page = write_report(
-        *(out or folder, fitted.embedder, train, test, given, judgement, metrics, say),
+        *(out or folder, embedder, train, test, given, judgement, metrics, say),
         history=_history(folder),
     )
     show(str(page))

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import data
-from ..data.blocks import Blocks, blocks
+from ..data.blocks import Blocks
 from ..data.entries import CATALOGUE
 from ..data.hdf5 import ENDINGS
 from ..estimators import Embedder
 from .holding import few, hold_out, picked, stretches
 from .misuse import Misuse, hint
+from .tables import digest_of, read_table
 
 KEYED = (".npz", *ENDINGS)  # files that hold several arrays
 WHOLE = re.compile(r"-?[0-9]+")
@@ -25,7 +27,7 @@ WHOLE = re.compile(r"-?[0-9]+")
 class Part(NamedTuple):
     """Rows, a label for each or none, and where they stood in the file where they are some of its rows."""
 
-    x: Any  # an array, or blocks of one
+    x: Any  # an array, blocks of one, or a frame where columns are of several kinds
     labels: np.ndarray | None
     places: np.ndarray | None = None
 
@@ -41,6 +43,7 @@ class Source(NamedTuple):
     test: Part | None
     columns: tuple[str, ...] | None
     shape: tuple[int, ...] | None  # of a picture, where it is known
+    notes: tuple[str, ...] = ()  # what was found out of the file
 
     @property
     def pixels(self) -> bool:
@@ -91,15 +94,26 @@ class Source(NamedTuple):
         digest = hashlib.sha256()
         for part in (self.all, self.test):
             for array in (part.x, part.labels) if part is not None else ():
-                if array is not None:
+                if hasattr(array, "iloc"):
+                    digest.update(digest_of(array))
+                elif array is not None:
                     digest.update(f"{array.dtype}{array.shape}".encode())
                     for part_of_it in stretches(array):
                         digest.update(np.ascontiguousarray(part_of_it).data)
         return digest.hexdigest()
 
 
-def source(text: str, labels: str | None = None, size: int | None = None) -> Source:
+def source(
+    text: str,
+    labels: str | None = None,
+    size: int | None = None,
+    kinds: Mapping[str, str] | None = None,
+    framed: bool = False,
+) -> Source:
     """Read what X names: a data set of the catalogue, or a file.
+
+    A file of numbers is an array. One of words and numbers is a frame, and so is any for which `kinds` of
+    columns are given or that is to be `framed`. `labels` may name one of its columns.
 
     Raises:
         Misuse: where there is no such file or data set.
@@ -120,13 +134,18 @@ def source(text: str, labels: str | None = None, size: int | None = None) -> Sou
                 "`isthmus datasets` lists the names"
             )
         raise Misuse(f"there is no file {path}")
-    table = data.read(text, size=size)
-    values: Any = blocks(table.values)
-    if not isinstance(values, Blocks):
-        values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
-    data.check_matrix(values, table.columns)
-    beside = table.labels if labels is None else read_labels(labels, len(values))
-    return Source(table.name, Part(values, beside), None, table.columns, None)
+    framed = framed or bool(kinds)
+    table = read_table(text, framed, size)
+    if labels is None:
+        beside = table.labels
+    elif labels in (table.columns or ()):
+        table, beside = table.without(labels)
+    else:
+        beside = read_labels(labels, len(table.values))
+    table = table.settled(framed)
+    if not hasattr(table.values, "iloc"):
+        data.check_matrix(table.values, table.columns)
+    return Source(table.name, Part(table.values, beside), None, table.columns, None, table.notes)
 
 
 def read_labels(text: str, rows: int) -> np.ndarray:
@@ -159,13 +178,15 @@ def _column(path: Path, rows: int) -> np.ndarray:
 
 def aligned(
     embedder: Embedder, given: Source, part: Part, wanted: tuple[str, ...] | None, run: Path
-) -> tuple[np.ndarray, str]:
+) -> tuple[Any, str]:
     """Rows as the model knows them: columns found by name, pictures in their shape; and what was done.
 
     Raises:
         DataError: for rows of another width or with other columns, naming the first.
     """
-    x, remark = part.x, ""
+    if embedder.schema_ is not None:
+        return part.x, ""  # which finds columns by itself, and says what it misses
+    x, remark = data.read(part.x).values if hasattr(part.x, "columns") else part.x, ""
     if wanted is not None and given.columns is not None:
         place = {name: index for index, name in enumerate(given.columns)}
         for name in wanted:

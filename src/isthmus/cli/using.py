@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from .folder import UNFINISHED
 from .holding import few
 from .judging import judge
 from .misuse import Misuse
-from .output import check_ending, deliver, say, show
+from .output import check_ending, deliver, deliver_text, say, show
 from .plan import Plan
 from .source import Part, Source, aligned, read_labels, source
+from .tables import as_text, names_of, numeric, remarking
 
 Trust = tuple[str, ...]
 
@@ -33,7 +34,7 @@ class Fitted(NamedTuple):
 class Rows(NamedTuple):
     """Rows as the model reads them, and as they came."""
 
-    x: np.ndarray
+    x: Any  # an array, or a frame where the model was fitted to one
     labels: np.ndarray | None
     source: Source
     shape: tuple[int, ...]
@@ -41,12 +42,26 @@ class Rows(NamedTuple):
     def names(self, fitted: Fitted) -> list[str]:
         return list(fitted.columns or self.source.columns or numbered("x", math.prod(self.x.shape[1:])))
 
+    @property
+    def complete(self) -> bool:
+        """Whether no cell is missing."""
+        return not (self.x.isna().any(axis=None) if hasattr(self.x, "isna") else np.isnan(self.x).any())
+
+
+def hand_over(fitted: Fitted, made: Any, rows: Rows, out: Path | None) -> None:
+    """Rows that a model made of others, in their shape or with their columns."""
+    if fitted.embedder.schema_ is not None:
+        deliver_text(as_text(fitted.embedder.schema_, made), out)
+    else:
+        deliver(made.reshape(rows.shape), rows.names(fitted), out)
+
 
 def embed(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
     check_ending(out)
     fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
-    codes = fitted.embedder.transform(rows.x, rows.labels)
+    with remarking(quiet):
+        codes = fitted.embedder.transform(rows.x, rows.labels)
     deliver(codes, numbered("embedder", codes.shape[1]), out)
 
 
@@ -56,25 +71,29 @@ def reconstruct(
     check_ending(out)
     fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
-    seen = fitted.embedder.reconstruct(rows.x, rows.labels)
-    deliver(seen.reshape(rows.shape), rows.names(fitted), out)
+    with remarking(quiet):
+        seen = fitted.embedder.reconstruct(rows.x, rows.labels)
+    hand_over(fitted, seen, rows, out)
 
 
 def score(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
     check_ending(out)
     fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
-    deliver(fitted.embedder.score_samples(rows.x, rows.labels), ["score"], out)
+    with remarking(quiet):
+        scores = fitted.embedder.score_samples(rows.x, rows.labels)
+    deliver(scores, ["score"], out)
 
 
 def impute(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
     check_ending(out)
     fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
-    if not quiet and not np.isnan(rows.x).any():
+    if not quiet and rows.complete:
         say("no cell is missing: the rows go out as they came")
-    filled = fitted.embedder.impute(rows.x, rows.labels)
-    deliver(filled.reshape(rows.shape), rows.names(fitted), out)
+    with remarking(quiet):
+        filled = fitted.embedder.impute(rows.x, rows.labels)
+    hand_over(fitted, filled, rows, out)
 
 
 def sample(
@@ -84,22 +103,25 @@ def sample(
     fitted = opened(folder, trust)
     y = checked(fitted, None if labels is None else read_labels(labels, rows))
     drawn = fitted.embedder.sample(rows, y, noise=noise, random_state=seed)
-    deliver(drawn, fitted.columns or numbered("x", drawn[0].size), out)
+    if fitted.embedder.schema_ is not None:
+        deliver_text(as_text(fitted.embedder.schema_, drawn), out)
+    else:
+        deliver(drawn, fitted.columns or numbered("x", drawn[0].size), out)
 
 
 def evaluate(
     folder: Path, data: str | None, labels: str | None, trust: Trust, as_json: bool, quiet: bool
 ) -> None:
     fitted = opened(folder, trust)
-    train, test, given, pixels = judged(fitted, data, labels, quiet)
-    judgement = judge(fitted.embedder, train, test, given.name, pixels)
+    embedder, train, test, given = judged(fitted, data, labels, quiet)
+    judgement = judge(embedder, train, test, given.name, given.pixels)
     show(judgement.numbers() if as_json else str(judgement))
 
 
 def judged(
     fitted: Fitted, data: str | None, labels: str | None, quiet: bool
-) -> tuple[Part, Part | None, Source, bool]:
-    """The rows a run was fitted to, those to judge it by, where these are from, and whether all are pixels.
+) -> tuple[Embedder, Part, Part | None, Source]:
+    """The model, the rows it was fitted to, those to judge it by, and where these are from: all as numbers.
 
     Raises:
         ValueError: where the data are no longer what they were.
@@ -112,14 +134,16 @@ def judged(
             f"{plan.data} is not what it was when {folder} was fitted: PCA has no rows to learn from"
         )
     train, test, _ = plan.parts(original)
-    pixels = original.pixels
+    pictured = original.shape or (train.x.shape[1:] if train.x.ndim > 2 else None)
     if data is not None and data != plan.data:
         rows = rows_of(fitted, data, labels, quiet)
         test = Part(rows.x, rows.labels)
-        original = rows.source
+        original = rows.source._replace(shape=rows.source.shape or pictured)
     elif not quiet:
         say(f"the {0 if test is None else len(test.x)} rows of {original.name} that were held out")
-    return few(train, plan.seed), test, original, pixels
+    embedder, train, test = numeric(fitted.embedder, few(train, plan.seed), test)
+    names = names_of(fitted.embedder, fitted.columns or original.columns)
+    return embedder, train, test, original._replace(columns=names)
 
 
 def side_of(folder: Path) -> int | None:
@@ -181,12 +205,12 @@ def opened(folder: Path, trust: Trust = ()) -> Fitted:
 
 def rows_of(fitted: Fitted, data: str, labels: str | None, quiet: bool) -> Rows:
     """Rows for a model: those of a file, or the test part of a named data set."""
-    given = source(data, labels, size=side_of(fitted.folder))
+    given = source(data, labels, side_of(fitted.folder), framed=fitted.embedder.schema_ is not None)
     part = given.test or given.all
     remarks = [f"the {len(part.x)} rows of {given.name}'s test part"] if given.test is not None else []
     x, remark = aligned(fitted.embedder, given, part, fitted.columns, fitted.folder)
     if not quiet:
-        say(*remarks, *([remark] if remark else []))
+        say(*given.notes, *remarks, *([remark] if remark else []))
     return Rows(x, checked(fitted, part.labels), given, part.x.shape)
 
 

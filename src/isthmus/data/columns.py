@@ -123,6 +123,26 @@ def infer(series: pandas.Series, name: str | int, kind: str | None = None) -> Co
     return BUILDERS[kind](series, column)
 
 
+def without_words(frame: pandas.DataFrame) -> tuple[pandas.DataFrame, list[str]]:
+    """Columns of numbers but for a few words (unknown, ?) as numbers, missing where these stood; remarks."""
+    import pandas
+
+    remarks = []
+    for name in frame.columns:
+        cells = frame[name]
+        if not _is_text(cells) or not there(cells).any():
+            continue
+        words = _plain(cells[there(cells)])
+        numbers, absent = _numbers_in(words)
+        if numbers is None or not absent or _pair(words):
+            continue
+        values = pandas.to_numeric(cells.astype(object).map(_bare), errors="coerce")
+        whole = (values.isna() | (values == values.round())).all()
+        frame = frame.assign(**{str(name): values.astype("Int64" if whole else np.float64)})
+        remarks.append(f"column {str(name)!r}: {', '.join(map(repr, absent))} stands for a missing number")
+    return frame, remarks
+
+
 def there(series: pandas.Series) -> np.ndarray:
     """Where a cell is neither missing nor blank (n,)."""
     present = series.notna().to_numpy(bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     import pandas
 
 ISO = "ISO8601"  # pandas' name for 2024-01-31, 2024-01-31T12:30:00+01:00 and all between
+ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y"),
     *("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y"),
@@ -19,9 +21,10 @@ STEPS = (86400.0, 3600.0, 60.0, 1.0, 1e-3)
 
 
 def pattern_of(cells: pandas.Series) -> str | None:
-    """How these cells, none missing, are all written as dates: a pattern of strptime, `ISO`, "" or None.
+    """How these cells, none missing, are all written as dates: a pattern of strptime; None if they are not.
 
-    "" is for objects that are dates by themselves. Where day and month could be either, the day comes first.
+    For ISO 8601 it is `ISO`, what stands between day and time, and the zone if all have one. "" is for
+    objects that are dates by themselves. Where day and month could be either, the day comes first.
     """
     if not all(isinstance(cell, str) for cell in cells):
         return "" if all(hasattr(cell, "isoformat") for cell in cells) else None
@@ -32,8 +35,14 @@ def pattern_of(cells: pandas.Series) -> str | None:
     known = [day + time for time in TIMES for day in DAYS]
     for pattern in [ISO, *known]:
         if all(as_dates(part, pattern).notna().all() for part in (texts.iloc[:20], texts)):
-            return pattern
+            return pattern if pattern != ISO else _iso(texts)
     return None
+
+
+def _iso(texts: pandas.Series) -> str:
+    zones = {found[1] if (found := ZONE.search(text[10:])) else "" for text in texts}
+    zone = zones.pop() if len(zones) == 1 else "Z"
+    return f"{ISO}{texts.iloc[0][10:11] or 'T'}{zone}"
 
 
 def as_dates(cells: pandas.Series, pattern: str | None) -> pandas.Series:
@@ -42,8 +51,9 @@ def as_dates(cells: pandas.Series, pattern: str | None) -> pandas.Series:
 
     if cells.dtype.kind == "M":
         return pandas.to_datetime(cells, utc=True)
+    pattern = ISO if not pattern or pattern.startswith(ISO) else pattern
     bare = cells.astype(object).map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
-    return pandas.to_datetime(bare, format=pattern or ISO, errors="coerce", utc=True)
+    return pandas.to_datetime(bare, format=pattern, errors="coerce", utc=True)
 
 
 def seconds(moments: pandas.Series) -> np.ndarray:
@@ -65,10 +75,16 @@ def from_seconds(moments: np.ndarray, step: float, pattern: str) -> Any:
 
 
 def written(index: Any, step: float, pattern: str) -> Any:
-    """Dates as text, the way they came."""
-    if pattern != ISO:
-        return index.strftime(pattern)
-    return index.strftime("%Y-%m-%d" if step == STEPS[0] else "%Y-%m-%dT%H:%M:%S")
+    """Dates in UTC, an index or a series, as text, the way they came."""
+    moments = getattr(index, "dt", index)
+    if not pattern.startswith(ISO):
+        return moments.strftime(pattern)
+    if step == STEPS[0]:
+        return moments.strftime("%Y-%m-%d")
+    between, zone = pattern[len(ISO)], pattern[len(ISO) + 1 :]
+    local = moments.tz_convert(zone if zone not in ("", "Z") else "UTC")
+    moments = getattr(local, "dt", local)
+    return moments.strftime(f"%Y-%m-%d{between}%H:%M:%S{zone}")
 
 
 def step_of(moments: np.ndarray) -> float:

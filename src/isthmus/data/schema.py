@@ -52,7 +52,7 @@ class Schema:
             raise DataError(f"several columns of the frame are named {', '.join(map(repr, twice))}")
         if not len(frame):
             raise DataError("the table has no rows")
-        asked = _asked(kinds or {}, [str(name) for name in frame.columns])
+        asked = kinds_asked(kinds or {}, [str(name) for name in frame.columns])
         columns = [infer(frame[name], _label(name), asked.get(str(name))) for name in frame.columns]
         schema = cls(tuple(columns))
         if not schema.width:
@@ -79,6 +79,15 @@ class Schema:
             start += column.width
         return found
 
+    @property
+    def names(self) -> list[str]:
+        """Of the columns of encoded rows: price, and city=Graz for a class."""
+        found = []
+        for column in self.learned:
+            classes = [f"{column.name}={value}" for value in column.values]
+            found += classes if column.kind == "category" else [str(column.name)]
+        return found
+
     def likelihood(self, numbers: Any = likelihoods.gaussian) -> Any:
         """What explains an encoded row: `numbers` for numbers, Bernoulli and one-hot blocks for the rest."""
         widths = {kind: sum(c.width for c in self.columns if c.kind == kind) for kind in KINDS}
@@ -103,9 +112,9 @@ class Schema:
                 of its kind.
         """
         frame = self._aligned(frame, remark)
-        x = np.full((len(frame), self.width), np.nan)
+        x, places = np.full((len(frame), self.width), np.nan), self.places
         for column in self.learned:
-            place, values = self.places[column.name], column.read(frame[column.name])
+            place, values = places[column.name], column.read(frame[column.name])
             if column.kind != "category":
                 x[:, place.start] = values
                 continue
@@ -167,6 +176,18 @@ class Schema:
             f"{_several('column', names)}: {kind}{_fate(kind)}" for kind, names in groups.items() if names
         ]
 
+    def written(self, frame: pandas.DataFrame) -> pandas.DataFrame:
+        """A frame of these columns as a file shows it: dates the way they came, whole numbers as such."""
+        shown = frame.copy()
+        for column in self.columns:
+            cells = frame[column.name]
+            if column.kind == "date" and column.pattern and cells.dtype.kind == "M":
+                shown[column.name] = written(cells.dt.tz_localize("UTC"), column.step, column.pattern)
+            elif column.kind == "whole number" and cells.dtype.kind == "f":
+                whole = (cells.isna() | (cells == cells.round())).all()
+                shown[column.name] = cells.astype("Int64") if whole else cells
+        return shown
+
     def to_json(self) -> dict[str, Any]:
         return {"columns": [asdict(column) for column in self.columns]}
 
@@ -195,8 +216,8 @@ class Schema:
         return frame[[given[name] for name in there]].set_axis([known[name] for name in there], axis=1)
 
 
-def _asked(kinds: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
-    """The kinds asked for, by their full names."""
+def kinds_asked(kinds: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """The kinds asked for, by their full names; `DataError` for a column or a kind that there is not."""
     found = {}
     for name, kind in kinds.items():
         if str(name) not in names:

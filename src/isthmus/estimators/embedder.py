@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import sys
@@ -259,6 +260,20 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """The mean of `score_samples`: greater is better, as scikit-learn's searches expect."""
         return float(self.score_samples(X, y).mean())
+
+    def on_numbers(self) -> Embedder:
+        """The same model of a mixed table, on encoded rows: arrays (n, schema_.width) go in and come out.
+
+        Metrics and figures need numbers: `schema_.encode(frame)` makes them, `schema_.names` names them.
+        """
+        check_is_fitted(self)
+        if self._schema is None:
+            return self
+        numeric = copy.copy(self)
+        numeric.schema_, numeric.n_features_in_ = None, self._schema.width
+        if hasattr(numeric, "feature_names_in_"):
+            del numeric.feature_names_in_
+        return numeric
 
     @property
     def notes_(self) -> list[str]:

@@ -1,0 +1,169 @@
+"""Tables of several kinds of columns: read from files, seen as numbers where a figure needs them, written."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import data
+from ..data.blocks import Blocks, blocks
+from ..data.columns import without_words
+from ..data.frames import FRAMES, ending
+from ..data.schema import Schema
+from ..estimators import Embedder
+from ..estimators.door import table_of
+from .misuse import Misuse
+from .output import say
+
+
+class Read(NamedTuple):
+    """What a file holds: an array or a frame, the names of its columns, labels beside it, and remarks."""
+
+    values: Any
+    columns: tuple[str, ...] | None
+    labels: np.ndarray | None
+    name: str
+    notes: tuple[str, ...] = ()
+
+    def without(self, column: str) -> tuple[Read, np.ndarray]:
+        """The table without one of its columns, and the column, whose cells are labels."""
+        assert self.columns is not None
+        place = self.columns.index(column)
+        rest = self.columns[:place] + self.columns[place + 1 :]
+        if not rest:
+            raise data.DataError(
+                f"{self.name} has no column but {column!r}: labels alone are nothing to learn"
+            )
+        if hasattr(self.values, "columns"):
+            cells = self.values[column]
+            labels = np.array([None if gone else cell for cell, gone in zip(cells, cells.isna())], object)
+            return self._replace(values=self.values.drop(columns=column), columns=rest), _labels(labels)
+        if isinstance(self.values, Blocks):
+            raise data.DataError(f"{self.name} is larger than memory: labels come from a file of their own")
+        labels = self.values[:, place]
+        whole = np.isfinite(labels).all() and (labels == np.floor(labels)).all()
+        kept = np.delete(self.values, place, 1)
+        return self._replace(values=kept, columns=rest), labels.astype(int) if whole else labels
+
+    def settled(self, framed: bool) -> Read:
+        """As an array, where all columns turn out to be numbers and it need not be `framed`."""
+        if framed or not hasattr(self.values, "columns") or table_of(self.values) is not None:
+            return self
+        return self._replace(values=np.asarray(data.read(self.values).values))
+
+
+def read_table(text: str, framed: bool, size: int | None = None) -> Read:
+    """A file of numbers as an array; of anything else, or where it is to be `framed`, as a frame.
+
+    Raises:
+        DataError: where its contents cannot be used.
+    """
+    path = Path(text)
+    if ending(path) not in FRAMES:
+        return _numbers(text, size)
+    if not framed:
+        try:
+            return _numbers(text, size)
+        except data.DataError as error:
+            complaint = error
+        try:
+            import pandas  # noqa: F401
+            import pyarrow  # noqa: F401
+        except ImportError:
+            hint = "tables of words and numbers need more: pip install 'isthmus[tables]'"
+            raise data.DataError(f"{complaint} ({hint})") from complaint
+    frame = data.read_frame(path.expanduser())
+    notes = frame.attrs.get("notes", [])
+    frame, remarks = without_words(frame)
+    notes = (*notes, *remarks)
+    name = path.name[: len(path.name.lower().removesuffix(".gz"))].rpartition(".")[0]
+    return Read(frame, tuple(map(str, frame.columns)), None, name, notes)
+
+
+def _numbers(text: str, size: int | None) -> Read:
+    table = data.read(text, size=size)
+    values: Any = blocks(table.values)
+    if not isinstance(values, Blocks):
+        values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+    return Read(values, table.columns, table.labels, table.name)
+
+
+def _labels(cells: np.ndarray) -> np.ndarray:
+    """Labels of one type as an array of it."""
+    if all(isinstance(cell, str) for cell in cells):
+        return cells.astype(str)
+    return np.array(cells.tolist()) if all(isinstance(cell, int | float) for cell in cells) else cells
+
+
+def kinds_of(assignments: list[str] | None) -> dict[str, str]:
+    """["zip=category"] -> {"zip": "category"}.
+
+    Raises:
+        Misuse: for what is no assignment.
+    """
+    found = {}
+    for text in assignments or ():
+        name, sign, kind = text.rpartition("=")
+        if not sign or not name.strip() or not kind.strip():
+            raise Misuse(f"--column takes NAME=KIND, as in --column zip=category; got {text!r}")
+        found[name.strip()] = kind.strip()
+    return found
+
+
+def digest_of(frame: Any) -> bytes:
+    """What tells this frame from another: names, types and cells."""
+    from pandas.util import hash_pandas_object
+
+    head = repr([(str(name), str(kind)) for name, kind in frame.dtypes.items()])
+    return head.encode() + hash_pandas_object(frame, index=False).to_numpy().tobytes()
+
+
+def check(train: Any, test: Any, kinds: Mapping[str, str]) -> None:
+    """Refuse, before any training, what training rows say of columns and other rows contradict."""
+    if hasattr(train, "iloc"):
+        schema = Schema.infer(train, kinds)
+        if test is not None:
+            schema.encode(test)
+
+
+def numeric(embedder: Embedder, *parts: Any) -> tuple[Any, ...]:
+    """The model and these parts, of a mixed table, as numbers: what is judged and drawn."""
+    schema = embedder.schema_
+    if schema is None:
+        return embedder, *parts
+    with quietly():
+        seen = [None if part is None else part._replace(x=schema.encode(part.x)) for part in parts]
+    return embedder.on_numbers(), *seen
+
+
+def names_of(embedder: Embedder, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Of the columns of rows as numbers."""
+    return columns if embedder.schema_ is None else tuple(embedder.schema_.names)
+
+
+def as_text(schema: Schema, frame: Any) -> str:
+    """A frame as CSV: names as they were, dates the way they came, a missing cell empty."""
+    return str(schema.written(frame).to_csv(index=False, lineterminator="\n"))
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+@contextmanager
+def remarking(quiet: bool) -> Iterator[None]:
+    """What is warned of is said, once, as a remark."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    if not quiet:
+        say(*dict.fromkeys(str(warning.message) for warning in caught))
