@@ -24,7 +24,7 @@ from isthmus.baselines import (
     wiener_filter,
 )
 from isthmus.baselines import linear as linear_baselines
-from isthmus.metrics import mse, psnr, r2
+from isthmus.metrics import bootstrap, mse, psnr, r2
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +212,18 @@ def test_verdict_names_the_winner(digits):
     blind = whole(train, test, 8, np.broadcast_to(train.mean(0), test.shape), "vae", "digits")
     assert "loses by" in blind.verdict and "learned nothing" in blind.verdict
     assert "PCA is exact" in whole(train, test, 64, test + 0.1).verdict
+
+
+def test_a_verdict_comes_with_an_interval_and_a_p_value(digits):
+    train, test = digits
+    linear = pca(train, 8).reconstruct(test)
+    better = whole(train, test, 8, test + 0.9 * (linear - test))
+    rows = 0.19 * np.square(linear - test).mean(1)  # 1 − 0.9²
+    assert better.test is not None and better.test.interval == pytest.approx(bootstrap(rows))
+    assert better.test.difference == pytest.approx(better.difference) and better.test.p < 0.001
+    equal = whole(train, test, 8, linear)
+    assert equal.test is not None and equal.test.p == 1.0
+    assert whole(train, test[:1], 8, linear[:1]).test is None
 
 
 def test_a_draw_is_called_a_draw(digits):

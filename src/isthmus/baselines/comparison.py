@@ -10,6 +10,7 @@ import numpy as np
 
 from ..metrics.arrays import Array, float64, paired
 from ..metrics.reconstruction import mse
+from ..metrics.significance import Paired
 from .linear import mean_predictor, pca
 
 
@@ -35,13 +36,14 @@ class Comparison(NamedTuple):
     """Mean predictor, PCA and model on the same held-out rows, in this order, and who wins.
 
     `difference` is PCA's mean squared error minus the model's, positive where the model is ahead;
-    `standard_error` is that of the difference, paired by row.
+    `standard_error` is that of the difference, paired by row, and `test` its bootstrap interval and p-value.
     """
 
     scores: tuple[Score, ...]
     verdict: str
     difference: float
     standard_error: float
+    test: Paired | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -115,7 +117,8 @@ def beside(
     error = float(per_row.std(ddof=1) / math.sqrt(len(test))) if len(test) > 1 else math.nan
     measure = "mean squared error" + (" (in standard deviations)" if units == "columns" else "")
     verdict = _verdict(*scores, dim, data, measure, float(per_row.mean()), error, len(test))
-    return Comparison(scores, verdict, float(per_row.mean()), error)
+    test_of_it = Paired.of(per_row) if len(per_row) > 1 else None
+    return Comparison(scores, verdict, float(per_row.mean()), error, test_of_it)
 
 
 def spread(train: Array) -> Array:

@@ -26,6 +26,7 @@ class Judgement(NamedTuple):
         """As `metrics.json` holds it."""
         if self.comparison is None:
             return {"test": None, "baselines": None, "verdict": self.why}
+        test = self.comparison.test
         mean, linear, own = (
             {"name": score.name, "mse": score.mse, "r2": score.r2} for score in self.comparison.scores
         )
@@ -34,6 +35,8 @@ class Judgement(NamedTuple):
             "baselines": [mean, linear],
             "difference": self.comparison.difference,
             "standard_error": self.comparison.standard_error,
+            "interval": None if test is None else [test.interval.low, test.interval.high],
+            "p": None if test is None else test.p,
             "verdict": self.comparison.verdict,
         }
 

@@ -87,6 +87,14 @@ class Paired(NamedTuple):
     p: float
     cases: int
 
+    @classmethod
+    def of(
+        cls, gap: Array, level: float = 0.95, draws: int = 9999, method: str = "bca", seed: int = 0
+    ) -> Paired:
+        """Of differences (n,), one for each case: see `paired`."""
+        interval = bootstrap(gap, level=level, draws=2000, method=method, seed=seed)
+        return cls(interval.estimate, interval, _sign_flips(gap, draws, seed), len(gap))
+
     def __str__(self) -> str:
         return f"{self.interval}, p = {self.p:.2g} ({self.cases} pairs)"
 
@@ -115,9 +123,7 @@ def paired(
         raise ValueError(
             f"a pair is one value of each for every case; there are shapes {a.shape} and {b.shape}"
         )
-    gap = a - b
-    interval = bootstrap(gap, level=level, draws=2000, method=method, seed=seed)
-    return Paired(interval.estimate, interval, _sign_flips(gap, draws, seed), len(gap))
+    return Paired.of(a - b, level, draws, method, seed)
 
 
 def holm(p: Any) -> Array:
