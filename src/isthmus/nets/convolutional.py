@@ -40,12 +40,20 @@ def convs(
     norm: type[nn.Module] | None = None,
     dropout: float = 0.0,
     blocks: int = 0,
+    spatial: bool = False,
 ) -> tuple[nn.Module, nn.Module]:
     """A convolutional encoder (b, c, h, w) -> (b, coded), its exact mirror (b, dim) -> (b, *explained).
 
     Each of the `hidden` channel counts halves the image (kernel 4, stride 2: divisible, so that the
     transposed convolution lays no checkerboard, Odena 2016), odd sizes come back exactly, and an axis below 4
     is kept. `blocks` residual blocks follow each of them (He 2016); `norm` is called with the channels.
+
+    The code comes from a dense layer, which learns each place by heart. With `spatial` it is a small picture,
+    its channels from a convolution of 1 × 1: what moves in the image moves in the code, and the code's width
+    must be a multiple of the places that are left, (height / 2ⁿ) (width / 2ⁿ).
+
+    Raises:
+        ValueError: for events that are no images, and a width that such a code cannot have.
     """
     if isinstance(features, int) or isinstance(explained, int) or len(features) != 3:
         raise ValueError(
@@ -71,15 +79,34 @@ def convs(
         down += [residual_block(after, activation, norm) for _ in range(blocks)]
         up = [*mirrored, grow, *outer, *([activation(), *drop] if index else []), *up]
         channels, height, width = after, y.after, x.after
-    flat = size((channels, height, width))
-    encoder = nn.Sequential(*down, nn.Flatten(), initialise(nn.Linear(flat, coded), None))
-    decoder = nn.Sequential(
-        initialise(nn.Linear(dim, flat), activation),
-        activation(),
-        nn.Unflatten(1, (channels, height, width)),
-        *up,
-    )
-    return encoder, decoder
+    inside = (channels, height, width)
+    inward, outward = (_pictured if spatial else _dense)(inside, coded, dim, activation)
+    return nn.Sequential(*down, *inward), nn.Sequential(*outward, *up)
+
+
+def _dense(
+    inside: tuple[int, int, int], coded: int, dim: int, activation: type[nn.Module]
+) -> tuple[list[nn.Module], list[nn.Module]]:
+    """From the last feature map to a code without places, and back."""
+    flat = size(inside)
+    inward = [nn.Flatten(), initialise(nn.Linear(flat, coded), None)]
+    return inward, [initialise(nn.Linear(dim, flat), activation), activation(), nn.Unflatten(1, inside)]
+
+
+def _pictured(
+    inside: tuple[int, int, int], coded: int, dim: int, activation: type[nn.Module]
+) -> tuple[list[nn.Module], list[nn.Module]]:
+    """From the last feature map to a code that is a picture, laid out flat, and back."""
+    channels, height, width = inside
+    places = height * width
+    if coded % places or dim % places:
+        raise ValueError(
+            f"a spatial code has {height} x {width} places, and a width that is a multiple of {places}; "
+            f"this one has {dim}{'' if coded == dim else f', and the encoder delivers {coded}'}"
+        )
+    inward = [initialise(nn.Conv2d(channels, coded // places, 1), None), nn.Flatten()]
+    back = initialise(nn.Conv2d(dim // places, channels, 1), activation)
+    return inward, [nn.Unflatten(1, (dim // places, height, width)), back, activation()]
 
 
 def residual_block(
