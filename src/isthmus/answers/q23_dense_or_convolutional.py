@@ -69,7 +69,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             at_most=budget.pick(1.07, 1.02),
         ),
         Claim(
-            "The order turns round: convolutional net's error on shuffled pixels, as a share of the dense one's",
+            "Shuffled, the order turns round: the convolutional net's error as a share of the dense one's",
             conv[1] / dense[1],
             at_least=1.0,
         ),
