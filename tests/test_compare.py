@@ -209,6 +209,18 @@ def test_compare_on_the_command_line(capsys, sales, tmp_path):
         assert mine == pytest.approx(each["mse"]["seeds"])
 
 
+def test_a_mixed_file_is_compared_and_its_columns_may_be_named(capsys, tmp_path):
+    path = tmp_path / "mixed.csv"
+    table().to_csv(path, index=False)
+    command = ("compare", path, "linear", "--epochs", 1, "--seeds", 1, "--dim", 2, "--json", "--quiet")
+    status, out, err = call(capsys, *command)
+    assert status == 0 and err == "" and json.loads(out)["methods"][0]["name"] == "linear"
+    other = json.loads(call(capsys, *command, "--column", "yes=ignore")[1])
+    assert other["baselines"][0]["mse"] != json.loads(out)["baselines"][0]["mse"]
+    status, _, err = call(capsys, *command, "--column", "kin=category")
+    assert status == 2 and 'did you mean "kind"?' in err
+
+
 @pytest.mark.parametrize(
     "status, words, arguments",
     [

@@ -36,6 +36,9 @@ Trust = Annotated[
     typer.Option(metavar="PACKAGE", help="Take the run's functions from this package or module too."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")]
+Columns = Annotated[
+    list[str] | None, typer.Option("--column", metavar="NAME=KIND", help="What a column is taken for.")
+]
 Split = Annotated[str, typer.Option(help="How: random, stratified:COLUMN, group:COLUMN or time:COLUMN.")]
 Size = Annotated[int | None, typer.Option(min=1, help="Scale and cut a folder's images to this side.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.", min=0, max=2**32 - 1)]
@@ -74,9 +77,7 @@ def fit(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An argument of the method.")
     ] = None,
-    columns: Annotated[
-        list[str] | None, typer.Option("--column", metavar="NAME=KIND", help="What a column is taken for.")
-    ] = None,
+    columns: Columns = None,
     likelihood: Annotated[str, typer.Option(help="auto, or a name such as student_t.")] = "auto",
     scaling: Annotated[str, typer.Option(help="auto, columns, whole or none.")] = "auto",
     labels: Labels = None,
@@ -148,6 +149,7 @@ def compare(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="An argument, for every method that takes it."),
     ] = None,
+    columns: Columns = None,
     labels: Labels = None,
     test: Annotated[float, typer.Option(help="Share of a file's rows held out.", min=0, max=1)] = 0.2,
     split: Split = "random",
@@ -168,7 +170,9 @@ def compare(
     """
     from .compare import Asked, compare
 
-    asked = Asked(dim, seeds, epochs, settings or [], labels, test, seed, batch_size, lr, split, size)
+    asked = Asked(
+        dim, seeds, epochs, settings or [], labels, test, seed, batch_size, lr, split, size, columns
+    )
     compare(data, methods, asked, out, json, quiet)
 
 

@@ -15,8 +15,9 @@ from ..training import write_atomically
 from .holding import few, rule_of
 from .misuse import Misuse, Stopped
 from .output import say, show, to_json
+from .plan import read
 from .settings import arguments
-from .source import source
+from .tables import kinds_of, remarking
 
 
 class Asked(NamedTuple):
@@ -33,6 +34,7 @@ class Asked(NamedTuple):
     lr: float
     split: str = "random"
     size: int | None = None
+    columns: list[str] | None = None
 
 
 def compare(
@@ -43,7 +45,8 @@ def compare(
         raise Misuse(f"--out {out}: a comparison is written as .csv or .json")
     recipes = _recipes(methods, asked.settings)
     rule_of(asked.split)
-    given = source(data, asked.labels, size=asked.size)
+    kinds = kinds_of(asked.columns)
+    given = read(data, asked.labels, asked.size, kinds)
     by_label = any("classes" in parameters(recipe.function) for recipe in recipes.values())
     train, test, held = given.parts(asked.test, asked.seed, by_label, asked.split)
     rows = len(train.x)
@@ -54,22 +57,24 @@ def compare(
         raise Misuse("a comparison needs rows held out: --test 0.2, of a file with more than one row")
     remark = (lambda words: None) if quiet else say
     remark(f"{given.name}: {len(given.all.x)} rows; {held}")
-    found = contest(
-        train.x,
-        recipes,
-        dim=asked.dim,
-        y=train.labels,
-        test=test.x,
-        y_test=test.labels,
-        seeds=asked.seeds,
-        epochs="auto" if asked.epochs is None else asked.epochs,
-        units="whole" if given.pixels else "columns",
-        seed=asked.seed,
-        name=f"rows of {given.name}",
-        say=remark,
-        batch_size=asked.batch_size,
-        lr=asked.lr,
-    )
+    with remarking(quiet):
+        found = contest(
+            train.x,
+            recipes,
+            dim=asked.dim,
+            y=train.labels,
+            test=test.x,
+            y_test=test.labels,
+            seeds=asked.seeds,
+            epochs="auto" if asked.epochs is None else asked.epochs,
+            units="whole" if given.pixels else "columns",
+            seed=asked.seed,
+            name=f"rows of {given.name}",
+            say=remark,
+            batch_size=asked.batch_size,
+            lr=asked.lr,
+            columns=kinds or None,
+        )
     record = {
         "data": {"name": given.name, "sha256": given.fingerprint()},
         **asked._asdict(),

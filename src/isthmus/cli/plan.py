@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from .. import likelihoods
@@ -56,7 +57,7 @@ class Plan(NamedTuple):
 
     def source(self) -> Source:
         """The data, pictures in their shape where that is wanted, and flat for methods that take no other."""
-        given = self._read()
+        given = read(self.data, self.labels, self.size, self.kinds())
         flat = inspect.signature(named(self.model)).parameters["features"].annotation == "int"
         if flat and given.all.x.ndim > 2:
             return given.rows()
@@ -70,17 +71,6 @@ class Plan(NamedTuple):
     def kinds(self) -> dict[str, str]:
         """What columns are to be taken for."""
         return kinds_of(self.columns)
-
-    def _read(self) -> Source:
-        kinds = self.kinds()
-        given = source(self.data, self.labels, self.size, kinds)
-        if kinds and given.columns is None:
-            raise Misuse(f"--column names columns, and those of {given.name} have no names")
-        try:
-            kinds_asked(kinds, given.columns or ())
-        except DataError as error:
-            raise Misuse(f"--column: {error}") from error
-        return given
 
     def parts(self, given: Source) -> tuple[Part, Part | None, str]:
         """Rows to fit and rows to judge by; for a conditional method every label is in both."""
@@ -100,3 +90,19 @@ class Plan(NamedTuple):
             raise Misuse("--held-out is a share of the rows, below 1: the others are trained on")
         if self.monitor and not self.held_out:
             raise Misuse("--monitor watches rows held out: give their share too, --held-out 0.1")
+
+
+def read(text: str, labels: str | None, size: int | None, kinds: Mapping[str, str]) -> Source:
+    """What X names, its columns taken for what is asked.
+
+    Raises:
+        Misuse: for a file, a column or a kind that does not exist.
+    """
+    given = source(text, labels, size, kinds)
+    if kinds and given.columns is None:
+        raise Misuse(f"--column names columns, and those of {given.name} have no names")
+    try:
+        kinds_asked(kinds, given.columns or ())
+    except DataError as error:
+        raise Misuse(f"--column: {error}") from error
+    return given

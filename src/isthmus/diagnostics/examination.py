@@ -88,11 +88,12 @@ class Patient(NamedTuple):
         return None if found is inspect.Parameter.empty else found
 
     def comparison(self) -> Comparison | None:
-        """Held-out rows beside the mean and PCA, in the units the model learns in."""
+        """Held-out rows beside the mean and PCA, as `isthmus fit` judges them."""
         if self.test is None or not np.nanstd(self.train.target, 0).any():
             return None
         name = self.recipe.name
-        return beside(self.train.target, self.test.target, self.dim, self.test.seen, name, units="whole")
+        units = "whole" if self.pixels else "columns"
+        return beside(self.train.target, self.test.target, self.dim, self.test.seen, name, units=units)
 
 
 class Diagnosis(NamedTuple):
