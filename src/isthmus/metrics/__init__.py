@@ -22,6 +22,7 @@ from .significance import Interval, Paired, bootstrap, holm, paired
 from .sparsity import active_per_row, dead_units, hoyer, recovery
 from .structure import ms_ssim, ms_ssim_per_image, ssim, ssim_per_image
 from .suggestion import Suggestion, suggest_dim
+from .tables import TableComparison, compare_tables
 
 __all__ = [
     "InferenceGap",
@@ -40,11 +41,13 @@ __all__ = [
     "Paired",
     "Probe",
     "Suggestion",
+    "TableComparison",
     "active_per_row",
     "active_units",
     "bits_per_dimension",
     "bootstrap",
     "cluster_scores",
+    "compare_tables",
     "continuity",
     "continuity_per_row",
     "dead_units",
