@@ -241,8 +241,14 @@ def test_large_row_groups_text_and_odd_parts_are_named(tmp_path, monkeypatch):
     np.testing.assert_array_equal(read(folder).values, np.ones((100, 2)))
     assert read(folder).columns == ("c0", "c1") and read(folder).name == "set"
     monkeypatch.setattr(blocks, "ALLOWANCE", 400)
-    with pytest.raises(DataError, match=r"row groups of 34 rows; .*row_group_size=6"):
-        read(parquet(tmp_path, np.ones((100, 2), np.float32)))
+    x = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
+    monkeypatch.setattr(blocks, "BLOCK", 40)
+    by_blocks = read(parquet(tmp_path, x)).values  # row groups of 34 rows: unpacked
+    assert isinstance(by_blocks, Blocks) and len(by_blocks.starts) == 21
+    np.testing.assert_array_equal(by_blocks[::], x)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: __import__("types").SimpleNamespace(free=99))
+    with pytest.raises(DataError, match=r"800 bytes are needed where TMPDIR has 99; .*row_group_size=6"):
+        read(parquet(tmp_path, x))
     write_table(pyarrow.table({"c0": [1.0], "c1": [2.0]}), folder / "part-03.PARQUET")
     with pytest.raises(DataError, match=r"part-03\.PARQUET and part-00\.parquet differ in a column: c"):
         read(folder)

@@ -162,6 +162,17 @@ def test_iterables_give_rows_or_batches(source):
     np.testing.assert_array_equal(read(source()).values, X)
 
 
+def test_iterables_of_records_give_rows_and_labels():
+    table = read({"a": a, "label": i, "b": b} for i, (a, b, _) in enumerate(X))
+    np.testing.assert_array_equal(table.values, X[:, :2])
+    assert labels(table) == [0, 1, 2, 3]
+    table = read({"image": np.full((2, 3), a), "target": a} for a in range(5))
+    assert table.values.shape == (5, 2, 3) and labels(table) == [*range(5)]
+    table = read({"x": X[i : i + 2], "label": [i, i + 1]} for i in (0, 2))
+    np.testing.assert_array_equal(table.values, X)
+    assert labels(table) == [0, 1, 2, 3]
+
+
 def test_iterables_of_pairs_give_labels():
     table = read((row, f"class {i}") for i, row in enumerate(X))
     assert labels(table) == [f"class {i}" for i in range(4)]
@@ -174,7 +185,8 @@ def test_iterables_of_pairs_give_labels():
         (iter([]), "gave no items"),
         (iter([X[0], X[1][:2]]), r"item 1 has shape \(2,\) and those before it \(3,\)"),
         (iter(["oak"]), "item 0 is 'oak'"),
-        (iter([{"a": 1}]), "item 0 is 'dict'"),
+        (iter([{"a": "oak"}]), "item 0 is 'list'"),
+        (iter([{"a": [1], "b": [2]}]), "item 0 is 'dict'"),
         (iter([[1, "x"]]), "item 0 is 'list'"),
         ({"a": 1}, "a dict holds no table"),
     ],

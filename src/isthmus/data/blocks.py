@@ -39,10 +39,7 @@ class Mapped(Store):
 
     def read(self, start: int, stop: int) -> np.ndarray:
         values = np.array(self.array[start:stop])
-        pages = getattr(self.array, "_mmap", None)
-        # Not of a private copy (mode "c"), whose changes are nowhere else.
-        if isinstance(pages, mmap.mmap) and self.array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
-            pages.madvise(mmap.MADV_DONTNEED)
+        give_back(self.array)
         return values
 
 
@@ -193,6 +190,14 @@ def blocks(values: Any) -> Any:
     if isinstance(values, np.memmap) and values.nbytes > ALLOWANCE and values.dtype.kind in "biuf":
         return Blocks(Mapped(values))
     return values
+
+
+def give_back(array: np.memmap) -> None:
+    """Let the system have the pages of a map, which it has on disk, where it can be told."""
+    pages = getattr(array, "_mmap", None)
+    # Not those of a private copy (mode "c"), whose changes are nowhere else.
+    if isinstance(pages, mmap.mmap) and array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 def row_bytes(store: Store) -> int:

@@ -47,6 +47,8 @@ def read_frame(source: Any, *, rows: int | None = None) -> pandas.DataFrame:
         source = source.collect() if hasattr(source, "collect") else source  # a lazy frame
         if isinstance(source, pyarrow.RecordBatch):
             source = pyarrow.Table.from_batches([source])
+        if hasattr(source, "to_pandas") and not hasattr(source, "__arrow_c_stream__"):  # of Hugging Face, say
+            return read_frame(source.to_pandas(), rows=rows)
         if not hasattr(source, "__arrow_c_stream__"):
             raise DataError(
                 f"a {type(source).__name__} holds no table of cells; what works is a frame of pandas, polars "

@@ -11,12 +11,15 @@ from torch.utils.data import Dataset
 
 from .errors import DataError
 
+LABELS = ("label", "labels", "target")
+
 
 def read_items(source: Any) -> tuple[np.ndarray, np.ndarray | None] | None:
     """All that it hands out as values (n, ...) and labels (n,) or None; None for what hands out nothing.
 
-    Items are x, or pairs (x, label). Those of a torch `Dataset` are rows. What another iterable gives is a
-    row where x has one axis, and a batch where it has more.
+    Items are x, pairs (x, label), or records of numbers or of one array, and perhaps a label. Those of a
+    torch `Dataset` are rows. What another iterable gives is a row where x has one axis or its label none, and
+    a batch where it has more.
 
     Raises:
         DataError: for an item that is no array, or of another shape than those before it, with its number.
@@ -37,7 +40,7 @@ def _stacked(items: Iterable[Any], many: bool) -> tuple[np.ndarray, np.ndarray |
     for number, item in enumerate(items):
         x, label = _pair(item)
         x = _values(x, number)
-        if not many or x.ndim == 1:
+        if not many or x.ndim == 1 or (label is not None and np.ndim(_array(label)) == 0):
             x, label = x[None], None if label is None else [_scalar(label)]
         if values and x.shape[1:] != values[0].shape[1:]:
             raise DataError(
@@ -70,7 +73,7 @@ def read_columns(source: Any) -> tuple[np.ndarray | None, np.ndarray | None, str
             f"the columns {', '.join(wide)} hold arrays; give one of them, as in "
             f"data.select_columns({wide[0]!r})"
         )
-    classes = [n for n in names if hasattr(features.get(n), "names") or n in ("label", "labels", "target")]
+    classes = [n for n in names if hasattr(features.get(n), "names") or n in LABELS]
     label = classes[0] if len(classes) == 1 and classes[0] not in wide else None
     labels = None if label is None else np.asarray(source[label])
     if not wide:
@@ -79,7 +82,13 @@ def read_columns(source: Any) -> tuple[np.ndarray | None, np.ndarray | None, str
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
-    """(x, label) of a pair; of anything else, itself and no label."""
+    """(x, label) of a pair, or of a record of one array or of numbers; of anything else, (itself, None)."""
+    if isinstance(item, Mapping):
+        labels = [name for name in item if name in LABELS]
+        rest = {name: value for name, value in item.items() if name not in labels[:1]}
+        wide = [value for value in rest.values() if np.ndim(_array(value)) > 0]
+        x = wide[0] if len(wide) == 1 else [*rest.values()] if not wide else item
+        return x, item[labels[0]] if labels else None
     if isinstance(item, tuple | list) and len(item) == 2 and np.ndim(_array(item[0])) > 0:
         x, label = item
         if np.ndim(_array(label)) < np.ndim(_array(x)):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import blocks
-from .blocks import Blocks, Store, row_bytes
+from .blocks import Blocks, Mapped, Store, give_back, row_bytes
 from .errors import DataError, needs
 
 if TYPE_CHECKING:
@@ -20,11 +24,10 @@ def read_parquet(path: Path) -> tuple[Any, tuple[str, ...]]:
     """The values (n, d) of a file or of all the .parquet files in a folder, and the names of the columns.
 
     Parts follow one another by name. What is larger than the allowance comes as `Blocks`, a block for every
-    row group. Missing cells are NaN.
+    row group, or of a temporary file where these are too large to be kept. Missing cells are NaN.
 
     Raises:
-        DataError: for columns that hold no numbers, parts with other columns, and row groups too large to be
-            kept in memory.
+        DataError: for columns that hold no numbers, and parts with other columns.
     """
     with needs("tables", "reading Parquet"):
         import pyarrow.parquet  # noqa: F401
@@ -33,12 +36,49 @@ def read_parquet(path: Path) -> tuple[Any, tuple[str, ...]]:
     if store.shape[0] * row_bytes(store) <= blocks.ALLOWANCE:
         return store.read(0, store.shape[0]), store.columns
     if 2 * longest * row_bytes(store) > blocks.ALLOWANCE:
+        return Blocks(Mapped(unpacked(store))), store.columns
+    return Blocks(store), store.columns
+
+
+def unpacked(store: RowGroups) -> np.memmap:
+    """All rows in a temporary file, mapped; it is gone when nobody reads it any more.
+
+    For row groups so large that not one can be kept: some of the columns are read at a time.
+
+    Raises:
+        DataError: where there is no room for it.
+    """
+    needed, free = store.shape[0] * row_bytes(store), shutil.disk_usage(tempfile.gettempdir()).free
+    if needed > free:
         fits = blocks.ALLOWANCE // (8 * row_bytes(store))
         raise DataError(
-            f"{path} is too large to be loaded, and so are its row groups of {longest:,} rows; write it with "
-            f"smaller ones, as pyarrow.parquet.write_table(…, row_group_size={fits}) does"
+            f"{store.paths[0]} has row groups too large to be kept in memory, and to unpack them {needed:,} "
+            f"bytes are needed where TMPDIR has {free:,}; write it with smaller ones, as "
+            f"pyarrow.parquet.write_table(…, row_group_size={fits}) does"
         )
-    return Blocks(store), store.columns
+    with tempfile.TemporaryFile(prefix="isthmus-") as file:
+        rows = np.memmap(file, store.dtype, "w+", shape=store.shape)
+    for group, (start, stop) in enumerate(pairwise(store.starts)):
+        together = max(1, blocks.ALLOWANCE // (4 * (stop - start) * store.dtype.itemsize))
+        for first in range(0, len(store.columns), together):
+            some = slice(first, first + together)
+            values = store.group(group, store.columns[some])
+            step = max(1, 16 * blocks.BLOCK // row_bytes(store))
+            for top in range(0, len(values), step):
+                rows[start + top : start + top + step, some][: len(values) - top] = values[top : top + step]
+                give_back(rows)
+    return rows
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What pyarrow complains of is said of the file."""
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path} is damaged or no Parquet file: {' '.join(str(error).split())}") from error
 
 
 def parts(path: Path) -> list[Path]:
@@ -76,27 +116,25 @@ class RowGroups(Store):
     def read(self, start: int, stop: int) -> np.ndarray:
         first, last = np.searchsorted(self.starts, [start, stop], side="right") - 1
         if start == self.starts[first] and first + 1 < len(self.starts) and stop == self.starts[first + 1]:
-            return self._group(first)  # a whole one, which no other will want again soon
+            return self.group(first)  # a whole one, which no other will want again soon
         values = np.empty((stop - start, len(self.columns)), self.dtype)
         for group in range(first, min(last, len(self.groups) - 1) + 1):
             if self.decoded[0] != group:
-                self.decoded = (group, self._group(group))
+                self.decoded = (group, self.group(group))
             begin, end = max(start, self.starts[group]), min(stop, self.starts[group + 1])
             own = self.decoded[1][begin - self.starts[group] : end - self.starts[group]]
             values[begin - start : end - start] = own
         return values
 
-    def _group(self, number: int) -> np.ndarray:
-        import pyarrow
+    def group(self, number: int, columns: Sequence[str] | None = None) -> np.ndarray:
+        """A row group, or some of its columns."""
         from pyarrow import parquet
 
         part, group = self.groups[number]
-        try:
+        with reading(self.paths[part]):
             if self.opened[0] != part:
                 self.opened = (part, parquet.ParquetFile(self.paths[part], metadata=self.metadata[part]))
-            table = self.opened[1].read_row_group(group)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(f"{self.paths[part]} is damaged in row group {group}: {error}") from error
+            table = self.opened[1].read_row_group(group, columns)
         values = np.empty((table.num_rows, table.num_columns), self.dtype)
         for column, cells in enumerate(table.columns):
             values[:, column] = cells.to_numpy()
@@ -128,10 +166,7 @@ class RowGroups(Store):
 
 
 def _metadata(path: Path) -> Any:
-    import pyarrow
     from pyarrow import parquet
 
-    try:
+    with reading(path):
         return parquet.read_metadata(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} is damaged or no Parquet file: {' '.join(str(error).split())}") from error

@@ -66,7 +66,7 @@ def read(source: Any, *, size: Size | None = None) -> Table:
         values, columns = _frame(source)
     elif hasattr(source, "__arrow_c_stream__"):
         values, columns = _frame(read_frame(source))
-    elif hasattr(source, "column_names") and hasattr(source, "__getitem__"):
+    elif hasattr(source, "column_names") and hasattr(source, "__len__"):
         values, columns, labels = _columns_of(source)
     elif hasattr(source, "tocsr"):
         values = source.tocsr()
