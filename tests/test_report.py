@@ -185,7 +185,7 @@ def test_ids_are_unique_and_references_find_them(page, folder):
 
 def test_contents_lead_to_every_section(page):
     keys = [a["id"] for a in page.all("section")]
-    assert keys[0] == "verdict" and keys[-1] == "reproduce" and len(keys) == 9
+    assert keys[0] == "verdict" and keys[-1] == "reproduce" and len(keys) == 10
     linked = [a["href"] for a in page.all("a") if (a["href"] or "").startswith("#")]
     assert linked[1:] == [f"#{key}" for key in keys]
 
@@ -394,6 +394,14 @@ def test_sections_of_whatever_comes(what):
     for plate in (block for section in found for block in section.blocks if isinstance(block, Plate)):
         assert plate.name in FIGURES and plate.numbers.rows
         assert Page(drawing.inline(drawing.svg(plate.figure), plate.name, plate.alt)).all("svg")
+
+
+def test_a_report_where_no_rows_were_held_out():
+    made = study(table(60))
+    alone = Study(**{**vars(made), "test": None, "comparison": None, "why": "No rows were held out."})
+    found = {section.key: section for make in sections.SECTIONS if (section := make(alone)) is not None}
+    assert "size" not in found and headline(alone) == "Not judged"
+    assert "No rows were held out" in found["verdict"].lead and "training rows" in found["surprising"].lead
 
 
 def test_large_pictures_stay_a_small_page(tmp_path):

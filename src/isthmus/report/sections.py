@@ -5,11 +5,13 @@ To add a chapter, write such a function and put it into `SECTIONS`.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..diagnostics import examine
 from . import charts, pictures
 from .blocks import Block, Cell, Facts, Plate, Section, Table, Words, number, percent, whole
 from .fields import Field, summed
@@ -29,6 +31,35 @@ def verdict(study: Study) -> Section:
     if study.comparison is not None:
         blocks.append(Words(f"In figures: {study.comparison.verdict}"))
     return Section("verdict", "Verdict", plain(study), blocks)
+
+
+def health(study: Study) -> Section:
+    """What commonly goes wrong, looked for."""
+    plan, test = study.metrics.get("plan"), study.test
+    found = examine(
+        study.embedder,
+        study.train.x,
+        None if test is None else test.x,
+        y_train=study.train.labels,
+        y_test=None if test is None else test.labels,
+        pixels=study.units == "whole",
+        command=plan and shlex.join(["isthmus", "fit", plan["model"], plan["data"]]),
+        data=plan["data"] if plan else "X",
+    )
+    quiet = sorted(set(found.looked_for) - {finding.name for finding in found.findings})
+    blocks: list[Block] = []
+    if found.findings:
+        rows = [[each.severity, each.name, each.evidence, each.remedy] for each in found.findings]
+        blocks.append(
+            Table(["Weight", "What", "How it shows", "What to do"], rows, "Findings, the worst first", text=4)
+        )
+    if quiet:
+        blocks.append(Words(f"Looked for and not found: {', '.join(quiet)}."))
+    lead = {
+        True: "Nothing that commonly goes wrong with an autoencoder stands in the way of using this one.",
+        False: "Something that commonly goes wrong has gone wrong. Try what is said to help first.",
+    }[found.healthy]
+    return Section("health", "The doctor", lead, blocks)
 
 
 def data(study: Study) -> Section:
@@ -178,7 +209,7 @@ def reproduce(study: Study) -> Section:
 
 
 SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
-    *(verdict, data, model, reconstructions, samples, code, size, surprising, reproduce),
+    *(verdict, health, data, model, reconstructions, samples, code, size, surprising, reproduce),
 )
 
 
