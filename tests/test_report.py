@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import csv
 import io
 import json
@@ -433,6 +432,7 @@ def test_umap_is_shown_where_it_is_installed_and_somebody_waits(monkeypatch):
 def test_numbers_as_a_person_reads_them():
     assert number(-0.012345) == "−0.0123" and number(float("nan")) == "–"
     assert number(12345.6) == "12\u202f346"
+    assert percent(0.0) == "0\u00a0%" and percent(4e-7) == "< 0.1\u00a0%"
     assert percent(0.714) == "71\u00a0%" and percent(0.9994) == "99.9\u00a0%"
 
 
@@ -460,9 +460,7 @@ def mixed() -> Study:
     schema = fitted.schema_
     assert schema is not None
     x = schema.encode(frame)
-    plain = copy.copy(fitted)
-    plain.schema_, plain.n_features_in_ = None, schema.width
-    del plain.feature_names_in_
+    plain = fitted.on_numbers()
     parts = [
         types.SimpleNamespace(x=x[s], labels=None, places=np.arange(150)[s])
         for s in (slice(0, 100), slice(100, None))
@@ -470,7 +468,7 @@ def mixed() -> Study:
     comparison = beside(x[:100], x[100:], 2, plain.reconstruct(x[100:]))
     metrics = {"data": {"name": "orders"}, "notes": fitted.notes_}
     return Study(
-        *(plain, parts[0], parts[1], None, None, "columns", comparison, "", metrics),
+        *(plain, parts[0], parts[1], schema.names, None, "columns", comparison, "", metrics),
         history=fitted.history_.records,
         patient=False,
         schema=schema,
@@ -491,6 +489,20 @@ def test_a_table_of_words_and_dates_is_shown_as_it_is(mixed, tmp_path):
     columns = next(b for b in sections.data(mixed).blocks if isinstance(b, Table))
     assert [row[0] for row in columns.rows] == ["price", "region", "size", "sent", "order"]
     assert "identifier, not learned" in str(columns.rows[-1][1])
+
+
+def test_the_command_line_reports_on_words_and_dates(tmp_path):
+    pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    lines = [f"{i % 7}.5,{['red', 'blue'][i % 2]},2024-01-{1 + i % 28:02},N{i:03}" for i in range(60)]
+    (tmp_path / "x.csv").write_text("\n".join(["size,colour,day,name", *lines]) + "\n")
+    out = tmp_path / "run"
+    fit = ["fit", "vae", str(tmp_path / "x.csv"), "--dim", "2", "--epochs", "5", "--out", str(out)]
+    assert run([*fit, "--quiet"]) == 0
+    text = Page((out / "report.html").read_text("utf-8")).text
+    assert "identifier, not learned" in text and "2024-01-" in text and "colour=red" in text
+    rows = list(csv.DictReader((out / "figures" / "columns.csv").read_text().splitlines()))
+    assert {row["column"] for row in rows} == {"size", "colour", "day"}
 
 
 def test_contributions_of_a_mixed_table_add_up_by_column(mixed):

@@ -90,7 +90,8 @@ def fit(
     show(found if as_json else str(comparison))
     if report:
         named = given._replace(columns=names_of(embedder, given.columns))
-        page = write_report(folder, shown, seen, unseen, named, comparison, found, remark)
+        parts = (shown, seen, unseen, named, comparison, found, remark)
+        page = write_report(folder, *parts, schema=embedder.schema_)
     else:
         page = None
     remark(f"written to {folder}" + (f"; open {page}" if page else ""))

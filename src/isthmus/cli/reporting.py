@@ -30,6 +30,7 @@ def report(
     page = write_report(
         *(out or folder, embedder, train, test, given, judgement, metrics, say),
         history=_history(folder),
+        schema=fitted.embedder.schema_,
     )
     show(str(page))
 

@@ -91,4 +91,6 @@ def whole(value: float) -> str:
 
 def percent(share: float) -> str:
     """With a space before the sign, at which no line is broken."""
+    if 0 < abs(share) < 0.0005:
+        return "< 0.1\u00a0%"
     return "–" if share != share else f"{number(100 * share, 2 if abs(share) < 0.995 else 3)}\u00a0%"

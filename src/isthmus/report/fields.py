@@ -12,6 +12,7 @@ from ..data.schema import Schema
 from .blocks import number, percent
 
 NUMBERS = ("number", "whole number")
+LONGEST = 28  # of a class's name, in letters
 
 
 class Field(NamedTuple):
@@ -48,7 +49,10 @@ class Field(NamedTuple):
         chances = values if self.kind == "category" else np.array([1 - values[0], values[0]])
         likeliest = int(chances.argmax())
         sure = float(chances[likeliest])
-        return str(self.column.values[likeliest]) + ("" if sure > 0.995 else f" ({percent(sure)})")
+        name = self.classes[likeliest]
+        return (name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") + (
+            "" if sure > 0.995 else f" ({percent(sure)})"
+        )
 
     def text(self, moment: float) -> str:
         """A date."""
@@ -69,15 +73,6 @@ def fields_of(schema: Schema | None, names: Sequence[str]) -> list[Field]:
         return [Field(name, slice(i, i + 1)) for i, name in enumerate(names)]
     places = schema.places
     return [Field(str(c.name), places[c.name], c) for c in schema.columns if c.name in places]
-
-
-def names_of(schema: Schema) -> list[str]:
-    """A name for every value that the net reads: a column's, or "column = class"."""
-    return [
-        f"{column.name} = {value}" if column.kind == "category" else str(column.name)
-        for column in schema.learned
-        for value in (column.values if column.kind == "category" else ("",))
-    ]
 
 
 def summed(fields: Sequence[Field], values: np.ndarray) -> np.ndarray:

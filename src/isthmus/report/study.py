@@ -16,7 +16,7 @@ from ..data import MappedRows, Rows
 from ..data.schema import Schema
 from ..estimators import Embedder
 from ..estimators.inference import passes
-from .fields import Field, fields_of, names_of
+from .fields import Field, fields_of
 
 VALUES = 2_000_000  # that are shown, of many rows a part drawn at random: a report takes seconds
 LEARNED = 20_000_000  # of the training rows that PCA and ranges are taken from
@@ -39,9 +39,10 @@ class Study:
     """A fitted embedder, the rows it learned from and those it is judged by, and what `metrics.json` says.
 
     Rows of a mixed table come encoded, with the `schema` that says of what, and with an embedder of encoded
-    rows. `shape` is that of a picture, (h, w) or (c, h, w), where rows are pictures; `comparison` is None
-    where no rows were held out, and then `why` says so. Who is not `patient` goes without UMAP, whose first
-    use compiles for half a minute. Everything below is worked out when a section asks, once.
+    rows; `columns` are then the names of encoded values. `shape` is that of a picture, (h, w) or (c, h, w),
+    where rows are pictures; `comparison` is None where no rows were held out, and then `why` says so. Who is
+    not `patient` goes without UMAP, whose first use compiles for half a minute. Everything below is worked
+    out when a section asks, once.
     """
 
     embedder: Embedder
@@ -121,8 +122,6 @@ class Study:
     @cached_property
     def names(self) -> list[str]:
         """A name for each of d."""
-        if self.schema is not None:
-            return names_of(self.schema)
         width = self.x.shape[1]
         fits = self.columns is not None and len(self.columns) == width
         return list(map(str, self.columns or ())) if fits else [f"x{i}" for i in range(width)]
