@@ -239,5 +239,7 @@ def dictionary(
     explain = likelihood(features)
     encoder, decoder = mlps(features, (), dim, dim, explain.width)
     atoms = unit_columns(decoder[0]).weight  # type: ignore[index]
-    encoder[0].weight.data.copy_(atoms.detach().T)  # type: ignore[index]
+    # not encoder[0]: pictures are laid flat first
+    reader = next(layer for layer in encoder.modules() if isinstance(layer, nn.Linear))
+    reader.weight.data.copy_(atoms.detach().T)
     return encoder, decoder, explain
