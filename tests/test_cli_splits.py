@@ -71,6 +71,21 @@ def parts_of(columns, rule):
     return parts.train, parts.held_out, np.arange(60)
 
 
+def test_words_of_the_test_part_are_not_in_the_vocabulary(here):
+    pytest.importorskip("pyarrow")
+    rows = [
+        f"{1 + i % 28:02}.0{1 + i // 28}.2024,{'oak' if i % 2 else 'ash'},{i % 7 + 0.5}" for i in range(80)
+    ]
+    rows += [f"{1 + i:02}.05.2024,elm,{i % 7 + 0.5}" for i in range(20)]
+    generator = np.random.default_rng(0)
+    (here / "t.csv").write_text("\n".join(["day,tree,v", *generator.permutation(rows)]) + "\n")
+    assert isthmus("fit", "vae", "t.csv", "--split", "time:day", "--out", "a", *QUICK) == 0
+    learned = "".join(path.read_text() for path in (here / "a").glob("*.json") if path.name != "metrics.json")
+    assert "oak" in learned and "elm" not in learned
+    assert isthmus("fit", "vae", "t.csv", "--split", "random", "--out", "b", *QUICK) == 0
+    assert "elm" in "".join(path.read_text() for path in (here / "b").glob("*.json"))  # the control
+
+
 def test_what_cannot_be_split_by_is_misuse(here, capsys):
     table(here / "t.csv")
     np.save("x.npy", np.ones((9, 2)))
