@@ -282,6 +282,18 @@ def test_every_verb_round_trip_on_csv(isthmus, fitted, sales, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "z.npy"), embedder.transform(x))
 
 
+def test_rows_as_json(isthmus, refused, fitted, sales, tmp_path):
+    for verb in ("embed", "reconstruct", "score"):
+        records = json.loads(isthmus(verb, fitted, sales, "--json").out)
+        result = isthmus(verb, fitted, sales)
+        assert list(records[0]) == result.header and len(records) == 60
+        values = np.array([list(each.values()) for each in records])
+        np.testing.assert_allclose(values, result.table.reshape(60, -1), rtol=1e-8)
+    assert isthmus("sample", fitted, "-n", 3, "--out", tmp_path / "new.json").out == ""
+    assert len(json.loads((tmp_path / "new.json").read_text())) == 3
+    refused(2, "name it .json", "embed", fitted, sales, "--json", "--out", tmp_path / "z.csv")
+
+
 def test_written_rows_can_be_read_again(isthmus, fitted, sales, tmp_path):
     isthmus("reconstruct", fitted, sales, "--out", tmp_path / "seen.csv")
     assert isthmus("score", fitted, tmp_path / "seen.csv").table.shape == (60,)
@@ -433,7 +445,7 @@ def test_unusual_data_work_or_the_reason_is_said(isthmus, tmp_path, name):
         ("--held-out is a share", ["fit", "vae", "digits", "--held-out", "1"]),
         ("labels of its own", ["fit", "vae", "digits", "--labels", "y.npy"]),
         ("there is no folder", ["embed", "runs/nowhere", "digits"]),
-        (".csv or .npy", ["embed", "runs/nowhere", "digits", "--out", "z.xlsx"]),
+        (".csv, .npy or .json", ["embed", "runs/nowhere", "digits", "--out", "z.xlsx"]),
         ("Missing argument", ["fit", "vae"]),
     ],
 )

@@ -25,12 +25,13 @@ Data = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `isthmus fit` wrote.")]
-Out = Annotated[Path | None, typer.Option(help="Where to write, .csv or .npy; CSV on stdout if not given.")]
+Out = Annotated[Path | None, typer.Option(help="Where to write, .csv, .npy or .json; stdout if not given.")]
 Labels = Annotated[
     str | None,
     typer.Option(help="Labels: a column of the file, a file with one a row, or one label for all rows."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+JsonRows = Annotated[bool, typer.Option("--json", help="A JSON object a row, in place of CSV.")]
 Trust = Annotated[
     list[str] | None,
     typer.Option(metavar="PACKAGE", help="Take the run's functions from this package or module too."),
@@ -178,33 +179,53 @@ def compare(
 
 @app.command()
 def embed(
-    run: Run, data: Data, out: Out = None, labels: Labels = None, trust: Trust = None, quiet: Quiet = False
+    run: Run,
+    data: Data,
+    out: Out = None,
+    labels: Labels = None,
+    trust: Trust = None,
+    json: JsonRows = False,
+    quiet: Quiet = False,
 ) -> None:
     """Codes of rows.
 
     Example: isthmus embed runs/a digits --out codes.csv
     """
+    from .output import Sink
     from .using import embed, trusted
 
-    embed(run, data, out, labels, trusted(trust), quiet)
+    embed(run, data, Sink(out, json), labels, trusted(trust), quiet)
 
 
 @app.command()
 def reconstruct(
-    run: Run, data: Data, out: Out = None, labels: Labels = None, trust: Trust = None, quiet: Quiet = False
+    run: Run,
+    data: Data,
+    out: Out = None,
+    labels: Labels = None,
+    trust: Trust = None,
+    json: JsonRows = False,
+    quiet: Quiet = False,
 ) -> None:
     """Rows as the model sees them, in the data's units.
 
     Example: isthmus reconstruct runs/a digits --out seen.csv
     """
+    from .output import Sink
     from .using import reconstruct, trusted
 
-    reconstruct(run, data, out, labels, trusted(trust), quiet)
+    reconstruct(run, data, Sink(out, json), labels, trusted(trust), quiet)
 
 
 @app.command()
 def score(
-    run: Run, data: Data, out: Out = None, labels: Labels = None, trust: Trust = None, quiet: Quiet = False
+    run: Run,
+    data: Data,
+    out: Out = None,
+    labels: Labels = None,
+    trust: Trust = None,
+    json: JsonRows = False,
+    quiet: Quiet = False,
 ) -> None:
     """How well each row is explained, in nats.
 
@@ -212,22 +233,30 @@ def score(
 
     Example: isthmus score runs/a digits --out scores.csv
     """
+    from .output import Sink
     from .using import score, trusted
 
-    score(run, data, out, labels, trusted(trust), quiet)
+    score(run, data, Sink(out, json), labels, trusted(trust), quiet)
 
 
 @app.command()
 def impute(
-    run: Run, data: Data, out: Out = None, labels: Labels = None, trust: Trust = None, quiet: Quiet = False
+    run: Run,
+    data: Data,
+    out: Out = None,
+    labels: Labels = None,
+    trust: Trust = None,
+    json: JsonRows = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fill missing cells; the others stay as they are.
 
     Example: isthmus impute runs/a digits --out filled.csv
     """
+    from .output import Sink
     from .using import impute, trusted
 
-    impute(run, data, out, labels, trusted(trust), quiet)
+    impute(run, data, Sink(out, json), labels, trusted(trust), quiet)
 
 
 @app.command()
@@ -241,14 +270,16 @@ def sample(
         bool, typer.Option("--mean", help="The expectation of each code, without noise.")
     ] = False,
     trust: Trust = None,
+    json: JsonRows = False,
 ) -> None:
     """New rows from the model.
 
     Example: isthmus sample runs/a --rows 16 --out new.csv
     """
+    from .output import Sink
     from .using import sample, trusted
 
-    sample(run, rows, out, labels, seed, trusted(trust), noise=not mean)
+    sample(run, rows, Sink(out, json), labels, seed, trusted(trust), noise=not mean)
 
 
 @app.command()

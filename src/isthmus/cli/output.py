@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,46 +39,65 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def check_ending(out: Path | None) -> None:
-    """Refuse a name that says no format, before any work is done.
+class Sink(NamedTuple):
+    """Where rows go: a file, by its ending, or stdout, as CSV or as JSON."""
 
-    Raises:
-        Misuse: unless it ends in .csv or .npy.
-    """
-    if out is not None and out.suffix.lower() not in (".csv", ".npy"):
-        raise Misuse(f"--out {out}: what is written is .csv or .npy")
+    out: Path | None
+    as_json: bool = False
+
+    def check(self) -> None:
+        """Refuse a name that says no format, before any work is done.
+
+        Raises:
+            Misuse: unless it ends in .csv, .npy or .json.
+        """
+        if self.out is not None and self.ending not in (".csv", ".npy", ".json"):
+            raise Misuse(f"--out {self.out}: what is written is .csv, .npy or .json")
+        if self.out is not None and self.as_json and self.ending != ".json":
+            raise Misuse(f"--json and --out {self.out} contradict one another: name it .json")
+
+    @property
+    def ending(self) -> str:
+        """Of the file; without one, what stdout is given."""
+        return (".json" if self.as_json else ".csv") if self.out is None else self.out.suffix.lower()
+
+    def take(self, content: bytes) -> None:
+        """All of it, whole or not at all."""
+        from ..training import write_atomically
+
+        if self.out is not None:
+            write_atomically(self.out, content)
+        else:
+            sys.stdout.write(content.decode())
+            sys.stdout.flush()
 
 
-def deliver(values: np.ndarray, names: Sequence[str], out: Path | None) -> None:
-    """Rows to `out` by its ending, whole or not at all; without it, CSV to stdout."""
-    from ..training import write_atomically
-
-    if out is None:
-        sys.stdout.write(csv(values, names))
-        sys.stdout.flush()
-    elif out.suffix.lower() == ".npy":
+def deliver(values: np.ndarray, names: Sequence[str], sink: Sink) -> None:
+    """Rows of numbers."""
+    if sink.ending == ".npy":
         buffer = io.BytesIO()
         np.save(buffer, values, allow_pickle=False)
-        write_atomically(out, buffer.getvalue())
+        sink.take(buffer.getvalue())
+    elif sink.ending == ".json":
+        flat = values.reshape(len(values), -1).tolist()
+        sink.take((to_json([dict(zip(names, row)) for row in flat]) + "\n").encode())
     else:
-        write_atomically(out, csv(values, names).encode())
+        sink.take(csv(values, names).encode())
 
 
-def deliver_text(text: str, out: Path | None) -> None:
-    """A table of words and numbers, which is CSV, to `out` or stdout.
+def deliver_table(frame: Any, sink: Sink) -> None:
+    """A table of words and numbers, as its file shows it.
 
     Raises:
-        Misuse: for a name that says another format.
+        Misuse: for .npy, which holds numbers alone.
     """
-    from ..training import write_atomically
-
-    if out is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    elif out.suffix.lower() != ".csv":
-        raise Misuse(f"--out {out}: a table of words and numbers is written as .csv")
+    if sink.ending == ".npy":
+        raise Misuse(f"--out {sink.out}: a table of words and numbers is written as .csv or .json")
+    if sink.ending == ".json":
+        text = frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2)
+        sink.take((text + "\n").encode())
     else:
-        write_atomically(out, text.encode())
+        sink.take(frame.to_csv(index=False, lineterminator="\n").encode())
 
 
 def csv(values: np.ndarray, names: Sequence[str]) -> str:

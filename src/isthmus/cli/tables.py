@@ -146,11 +146,6 @@ def names_of(embedder: Embedder, columns: tuple[str, ...] | None) -> tuple[str, 
     return columns if embedder.schema_ is None else tuple(embedder.schema_.names)
 
 
-def as_text(schema: Schema, frame: Any) -> str:
-    """A frame as CSV: names as they were, dates the way they came, a missing cell empty."""
-    return str(schema.written(frame).to_csv(index=False, lineterminator="\n"))
-
-
 @contextmanager
 def quietly() -> Iterator[None]:
     """Without warnings."""

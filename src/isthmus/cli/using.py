@@ -15,10 +15,10 @@ from .folder import UNFINISHED
 from .holding import few
 from .judging import judge
 from .misuse import Misuse
-from .output import check_ending, deliver, deliver_text, say, show
+from .output import Sink, deliver, deliver_table, say, show
 from .plan import Plan
 from .source import Part, Source, aligned, read_labels, source
-from .tables import as_text, names_of, numeric, remarking
+from .tables import names_of, numeric, remarking
 
 Trust = tuple[str, ...]
 
@@ -48,65 +48,63 @@ class Rows(NamedTuple):
         return not (self.x.isna().any(axis=None) if hasattr(self.x, "isna") else np.isnan(self.x).any())
 
 
-def hand_over(fitted: Fitted, made: Any, rows: Rows, out: Path | None) -> None:
+def hand_over(fitted: Fitted, made: Any, rows: Rows, sink: Sink) -> None:
     """Rows that a model made of others, in their shape or with their columns."""
     if fitted.embedder.schema_ is not None:
-        deliver_text(as_text(fitted.embedder.schema_, made), out)
+        deliver_table(fitted.embedder.schema_.written(made), sink)
     else:
-        deliver(made.reshape(rows.shape), rows.names(fitted), out)
+        deliver(made.reshape(rows.shape), rows.names(fitted), sink)
 
 
-def embed(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
-    check_ending(out)
+def embed(folder: Path, data: str, sink: Sink, labels: str | None, trust: Trust, quiet: bool) -> None:
+    sink.check()
     fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
     with remarking(quiet):
         codes = fitted.embedder.transform(rows.x, rows.labels)
-    deliver(codes, numbered("embedder", codes.shape[1]), out)
+    deliver(codes, numbered("embedder", codes.shape[1]), sink)
 
 
-def reconstruct(
-    folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool
-) -> None:
-    check_ending(out)
+def reconstruct(folder: Path, data: str, sink: Sink, labels: str | None, trust: Trust, quiet: bool) -> None:
+    sink.check()
     fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
     with remarking(quiet):
         seen = fitted.embedder.reconstruct(rows.x, rows.labels)
-    hand_over(fitted, seen, rows, out)
+    hand_over(fitted, seen, rows, sink)
 
 
-def score(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
-    check_ending(out)
+def score(folder: Path, data: str, sink: Sink, labels: str | None, trust: Trust, quiet: bool) -> None:
+    sink.check()
     fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
     with remarking(quiet):
         scores = fitted.embedder.score_samples(rows.x, rows.labels)
-    deliver(scores, ["score"], out)
+    deliver(scores, ["score"], sink)
 
 
-def impute(folder: Path, data: str, out: Path | None, labels: str | None, trust: Trust, quiet: bool) -> None:
-    check_ending(out)
+def impute(folder: Path, data: str, sink: Sink, labels: str | None, trust: Trust, quiet: bool) -> None:
+    sink.check()
     fitted = opened(folder, trust)
     rows = rows_of(fitted, data, labels, quiet)
     if not quiet and rows.complete:
         say("no cell is missing: the rows go out as they came")
     with remarking(quiet):
         filled = fitted.embedder.impute(rows.x, rows.labels)
-    hand_over(fitted, filled, rows, out)
+    hand_over(fitted, filled, rows, sink)
 
 
 def sample(
-    folder: Path, rows: int, out: Path | None, labels: str | None, seed: int, trust: Trust, noise: bool
+    folder: Path, rows: int, sink: Sink, labels: str | None, seed: int, trust: Trust, noise: bool
 ) -> None:
-    check_ending(out)
+    sink.check()
     fitted = opened(folder, trust)
     y = checked(fitted, None if labels is None else read_labels(labels, rows))
     drawn = fitted.embedder.sample(rows, y, noise=noise, random_state=seed)
     if fitted.embedder.schema_ is not None:
-        deliver_text(as_text(fitted.embedder.schema_, drawn), out)
+        deliver_table(fitted.embedder.schema_.written(drawn), sink)
     else:
-        deliver(drawn, fitted.columns or numbered("x", drawn[0].size), out)
+        deliver(drawn, fitted.columns or numbered("x", drawn[0].size), sink)
 
 
 def evaluate(
