@@ -73,7 +73,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     data = grey(budget)
     x = torch.from_numpy(data.train)
     per_epoch = -(-len(x) // BATCH)
-    epochs = -(-200 // per_epoch)
+    epochs = max(2, -(-200 // per_epoch))  # two at least, to stop between them
     steps = epochs * per_epoch
     loops = [made(x, budget) for _ in range(3)]
     ours = torch.stack(list(islice(by_hand(loops[0], x, budget.seed, forget=bug), steps)))
