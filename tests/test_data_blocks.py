@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isthmus import Embedder, fit
+from isthmus import Embedder, Recipe, fit
 from isthmus.data import DataError, MappedRows, blocks, read
 from isthmus.data.blocks import Blocks, Mapped
 from isthmus.data.preparation import prepare
@@ -221,7 +221,8 @@ def test_memory_stays_flat_at_ten_times_the_allowance(tmp_path, monkeypatch):
 
     def peak(data):
         tracemalloc.start()
-        embedder = Embedder("vae", dim=2, epochs=1, random_state=0).fit(data)
+        recipe = Recipe("vae", dim=2, hidden=(8,))
+        embedder = Embedder(recipe, epochs=1, batch_size=1024, random_state=0).fit(data)
         embedder.score_samples(data)
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
