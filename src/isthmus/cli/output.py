@@ -94,7 +94,9 @@ def deliver_table(frame: Any, sink: Sink) -> None:
     if sink.ending == ".npy":
         raise Misuse(f"--out {sink.out}: a table of words and numbers is written as .csv or .json")
     if sink.ending == ".json":
-        text = frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2)
+        text = frame.to_json(
+            orient="records", date_format="iso", double_precision=15, force_ascii=False, indent=2
+        )
         sink.take((text + "\n").encode())
     else:
         sink.take(frame.to_csv(index=False, lineterminator="\n").encode())
