@@ -116,6 +116,12 @@ def test_worse_than_pca_and_than_nothing(plain):
     assert names(found)["worse than PCA"] == "warning" and "more than that of PCA" in str(found)
 
 
+def test_where_pca_is_exact_there_is_no_factor_to_speak_of():
+    x = np.random.default_rng(0).normal(size=(60, 1))
+    embedder = Embedder("vae", dim=1, epochs=3, random_state=0).fit(x[:40])
+    assert examine(embedder, x[:40], x[40:]).to_json()["looked_for"]
+
+
 def test_scale():
     unequal = TRAIN * np.array([1e4, 1, 1, 1, 1, 1, 1, 1])
     raw = Embedder("autoencoder", dim=2, epochs=2, scaling="none", **FAST).fit(unequal)

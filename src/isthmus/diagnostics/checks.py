@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..baselines.comparison import Outcome
 from ..metrics import bootstrap, suggest_dim
 from ..recipes import Recipe
 from .examination import Finding, Half, Patient
@@ -138,7 +139,7 @@ def losing(patient: Patient) -> Finding | None:
             f"training rows has {mean.mse:.4g} (PCA {linear.mse:.4g}).",
             f"{patient.command} --epochs 300   # was it trained long enough?\n{_contest(patient)}",
         )
-    if comparison.difference >= -max(2 * comparison.standard_error, 0.005 * linear.mse):
+    if comparison.outcome is not Outcome.LOSES:  # where PCA is exact, there is no factor to speak of
         return None
     return Finding(
         "worse than PCA",
