@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
 
 from isthmus import Embedder, Recipe
 from isthmus.data import DataError, load
@@ -167,3 +168,41 @@ def test_booleans_alone_are_bernoulli():
     model = small().fit(frame)
     assert model.recipe_.arguments["likelihood"].__name__ == "bernoulli"
     assert set(model.sample(5, random_state=0).dtypes.map(str)) == {"bool"}
+
+
+# filling numbers
+
+
+def removed(truth: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    gaps = np.random.default_rng(seed).random(truth.shape) < 0.2
+    return np.where(gaps, np.nan, truth), gaps
+
+
+def of_the_mean(filled: np.ndarray, truth: np.ndarray, x: np.ndarray, gaps: np.ndarray) -> float:
+    """The root mean square error over what was removed, in standard deviations, as a share of the mean's."""
+    guess, mean = ((each - truth) / truth.std(0) for each in (filled, np.nanmean(x, 0)))
+    return float(np.sqrt((guess[gaps] ** 2).mean() / (mean[gaps] ** 2).mean()))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_imputation_is_far_below_the_mean(seed):
+    """The quick form of `benchmarks/quality.py imputation`, with its control."""
+    truth = load_breast_cancer().data
+    x, gaps = removed(truth, seed)
+    model = Embedder("vae", epochs=120, random_state=seed).fit(x)
+    assert of_the_mean(model.impute(x), truth, x, gaps) < 0.6
+    zeros = np.nan_to_num(x)  # the control: what is missing is learned from, as if a 0 had been measured
+    naive = Embedder("vae", epochs=120, random_state=seed).fit(zeros).reconstruct(zeros)
+    assert of_the_mean(naive, truth, x, gaps) > 1
+
+
+def test_guesses_are_read_again_only_by_a_model_that_knows_no_gaps():
+    truth = WINE.train.x
+    x, gaps = removed(truth, 0)
+    for rows, rounds in ((x, 1), (truth, 5)):
+        model = small(epochs=60).fit(rows)
+        assert model.preparation_.gaps == (rows is x)
+        np.testing.assert_array_equal(model.impute(x), model.impute(x, rounds=rounds))
+        assert not np.array_equal(model.impute(x, rounds=1), model.impute(x, rounds=5))
+    with pytest.raises(ValueError, match="rounds is a whole number"):
+        model.impute(x, rounds=0)

@@ -146,12 +146,11 @@ def without_words(frame: pandas.DataFrame) -> tuple[pandas.DataFrame, list[str]]
 def there(series: pandas.Series) -> np.ndarray:
     """Where a cell is neither missing nor blank (n,)."""
     present = series.notna().to_numpy(bool)
-    if _is_text(series):
-        blank = series.map(lambda cell: isinstance(cell, str) and not cell.strip()).to_numpy(
-            bool, na_value=False
-        )
-        return present & ~blank
-    return present
+    if not _is_text(series):
+        return present
+    words = _plain(series)
+    blank = [word for word in words[present].unique() if isinstance(word, str) and not word.strip()]
+    return present & ~words.isin(blank).to_numpy(bool) if blank else present
 
 
 def _guess(cells: pandas.Series, name: str) -> tuple[str, str]:
@@ -203,7 +202,7 @@ def _guess_text(words: pandas.Series, cells: pandas.Series, name: str) -> tuple[
     if pattern_of(cells) is not None:
         return "date", _period(seconds(as_dates(cells, pattern_of(cells))))
     n, distinct = len(words), words.nunique()
-    length = words.astype(str).str.split().map(len).mean()
+    length = np.mean([len(str(word).split()) for word in words[:1000]])
     if distinct == n and n > 1:
         return (
             ("text", "every row has another text")
@@ -485,15 +484,18 @@ def _numbers_in(words: pandas.Series) -> tuple[np.ndarray | None, tuple[str, ...
     """Text that is numbers but for a few words (unknown, -, ?): these numbers, and the words; or None."""
     import pandas
 
-    bare = words.map(_bare)
-    spoken = bare[~bare.map(lambda word: str(word).lower() in MISSING)]
-    values = pandas.to_numeric(spoken, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    odd = tuple(sorted(set(spoken[np.isnan(values)].astype(str))))
-    share = np.isnan(values).mean() if len(values) else 1.0
-    coded = any(isinstance(word, str) and CODE.match(word) for word in spoken)
-    if coded or share > 0.2 or len(odd) > 5 or (odd and len(values) < 10):
+    counts = words.value_counts()  # each word is looked at once
+    bare = pandas.Series([_bare(word) for word in counts.index], dtype=object)
+    spoken = np.array([str(word).lower() not in MISSING for word in bare], bool)
+    bare, often = bare[spoken], counts.to_numpy()[spoken]
+    values = pandas.to_numeric(bare, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    strange = np.isnan(values)
+    odd = tuple(sorted(set(bare[strange].astype(str))))
+    share = often[strange].sum() / often.sum() if len(often) else 1.0
+    coded = any(isinstance(word, str) and CODE.match(word) for word in bare)
+    if coded or share > 0.2 or len(odd) > 5 or (odd and often.sum() < 10):
         return None, ()
-    return values[~np.isnan(values)], odd
+    return np.repeat(values, often)[~np.repeat(strange, often)], odd
 
 
 def _decimals(values: np.ndarray) -> int | None:

@@ -40,6 +40,7 @@ class Preparation:
     log: bool | tuple[bool, ...] = False
     grey: bool = False  # images came without a channel axis, and go out without one
     unread: tuple[int, ...] = ()  # columns that never varied in training: explained, but not read
+    gaps: bool = False  # whether values were missing in training
     notes: tuple[str, ...] = ()
 
     @property
@@ -173,7 +174,8 @@ def prepare(
     notes.append(words[scaling] + after)
     unread = tuple(constant.tolist()) if scaling == "columns" and len(shape) == 1 else ()
     flags = (_brief(continuous), _brief(log))
-    return Preparation(shape, shift, scale, *flags, grey, unread, tuple(notes)), family
+    gaps = not present.all()
+    return Preparation(shape, shift, scale, *flags, grey, unread, gaps, tuple(notes)), family
 
 
 def refuse(explain: Likelihood, x: np.ndarray) -> None:

@@ -210,17 +210,20 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """Rows as the model sees them, in the data's own units; missing values are filled too."""
         return self._given(self._expected(self._rows(X, y)), X)
 
-    def impute(self, X: ArrayLike, y: ArrayLike | None = None, rounds: int = 5) -> Any:
-        """Rows with missing values filled by their expectation, and everything else untouched.
+    def impute(self, X: ArrayLike, y: ArrayLike | None = None, rounds: int | str = "auto") -> Any:
+        """Rows with missing values filled by their expectation, or likeliest class; all else is untouched.
 
         What was filled is read again and filled anew, `rounds` times: Rezende et al. 2014, appendix F, with
-        means for draws.
+        means for draws. By default 5 times where training rows were complete. A model whose training rows had
+        gaps knows how to read them, and guesses of its own mislead it: it reads once.
         """
         rows = self._rows(X, y)
         x = self._validated(X)
         filled = np.array(self.preparation_.shaped(x), np.float64)
         missing = np.isnan(filled)
-        for _ in range(max(1, rounds) if missing.any() else 0):
+        if rounds == "auto":
+            rounds = 1 if self.preparation_.gaps else 5
+        for _ in range(counted("rounds", rounds, 1) if missing.any() else 0):
             filled[missing] = self._expected(rows).reshape(filled.shape)[missing]
             rows = self.preparation_.rows(filled, **self._labels(y, len(x)))
         if self._schema is not None:
