@@ -3,7 +3,8 @@
 from .deterministic import Deterministic
 from .gaussian import Gaussian
 from .latent import Latent
+from .nested import Nested
 from .quantised import VectorQuantised
 from .sparse import JumpReLU, TopK
 
-__all__ = ["Deterministic", "Gaussian", "JumpReLU", "Latent", "TopK", "VectorQuantised"]
+__all__ = ["Deterministic", "Gaussian", "JumpReLU", "Latent", "Nested", "TopK", "VectorQuantised"]
