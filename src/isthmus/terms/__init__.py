@@ -4,7 +4,7 @@ from .adversarial import fooling
 from .discrepancy import imq, mmd, rbf
 from .disentanglement import decomposed_kl, dip
 from .divergence import capacity, free_bits, kl
-from .jacobian import contraction
+from .jacobian import contraction, decoder_contraction, reconstruction_contraction
 from .quantisation import codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
@@ -17,6 +17,7 @@ __all__ = [
     "commitment",
     "contraction",
     "cyclical",
+    "decoder_contraction",
     "decomposed_kl",
     "dip",
     "expected_reconstruction",
@@ -31,6 +32,7 @@ __all__ = [
     "mmd",
     "rbf",
     "reconstruction",
+    "reconstruction_contraction",
     "score_function",
     "squared_error",
     "warmup",
