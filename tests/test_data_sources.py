@@ -203,7 +203,7 @@ def test_idx_of_every_type(tmp_path, code, compress):
     "content, message",
     [
         (idx(np.zeros((3, 4)))[:-1], "ends early.*12 bytes, but 11 follow"),
-        (gzip.compress(idx(np.zeros((3, 4))), mtime=0)[:-2], "ends early.*12 bytes, but 10 follow"),
+        (gzip.compress(idx(np.zeros((3, 4)))[:-2], mtime=0), "ends early.*12 bytes, but 10 follow"),
         (idx(np.zeros((3, 4))) + b"!", "is too long.*12 bytes, but more follow"),
         (idx(np.zeros((3, 4)))[:7], "a header of 12 bytes has 7"),
         (b"\0\0\x08\x02" + b"\xff" * 8, "18,446,744,065,119,617,025 bytes, but 0 follow"),
