@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?=
 
-.PHONY: demo test check docs format clean
+.PHONY: demo test check docs evidence format clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready  ## fit four autoencoders on digits, compare them with PCA, write runs/demo
@@ -19,6 +19,11 @@ check: .venv/ready  ## lint, format and types, as CI does
 
 docs: .venv/ready  ## the pages, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+evidence: .venv/ready  ## run every answer's experiment, for the pages
+	@set -e; for n in $$($(BIN)/isthmus ask | awk '{print $$1}'); do \
+	  $(BIN)/isthmus ask $$n --json --out docs/evidence/q$$(printf %02d $$n) >/dev/null; \
+	done
 
 format: .venv/ready
 	$(BIN)/ruff format .

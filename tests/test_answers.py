@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from isthmus.answers import Budget, Claim, Evidence, Table, answer, answers, book, check, search
@@ -27,6 +29,12 @@ def test_a_table_has_a_cell_under_every_column() -> None:
     assert "0.5" in str(Table("t", ["a", "b"], [["x", 0.5]]))
     with pytest.raises(ValueError, match="1 cells under 2 columns"):
         Table("t", ["a", "b"], [["x"]])
+
+
+def test_evidence_made_of_arrays_becomes_json() -> None:
+    one, two = np.array([1.0], np.float32)[0], np.array([2])[0]  # neither is a number to json
+    evidence = Evidence([Claim("c", one, at_least=one)], [Table("t", ["a", "b"], [[one, two]])])
+    assert json.loads(json.dumps(evidence.to_json()))["tables"][0]["rows"] == [[1.0, 2]]
 
 
 class Module:

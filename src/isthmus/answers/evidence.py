@@ -41,6 +41,9 @@ class Claim:
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None:
             raise ValueError(f"a claim needs a bound: {self.sentence}")
+        for name in ("value", "at_least", "at_most"):  # NumPy's numbers know no JSON
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def holds(self) -> bool:
@@ -69,6 +72,7 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"{self.title}: {len(row)} cells under {len(self.columns)} columns: {row}")
+        object.__setattr__(self, "rows", [list(map(_plain, row)) for row in self.rows])
 
     def cells(self) -> list[list[str]]:
         """Every cell as text, numbers with four digits."""
@@ -141,6 +145,11 @@ class Evidence:
                 for t in self.tables
             ],
         }
+
+
+def _plain(cell: Any) -> str | float | None:
+    """A cell as Python's own kind, whatever array it came from."""
+    return cell.item() if hasattr(cell, "item") else cell
 
 
 def _text(cell: str | float | None) -> str:
