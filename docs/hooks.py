@@ -146,7 +146,7 @@ def methods() -> str:
 def speed() -> str:
     rows = []
     for record in records():
-        if "verdict" not in record or "self_check" in record["name"]:
+        if "interval_95" not in record.get("verdict", {}) or "self_check" in record["name"]:
             continue
         verdict = record["verdict"]
         low, high = verdict["interval_95"]
@@ -160,6 +160,24 @@ def speed() -> str:
             + [wanted, reached, f"`{record['command']}`"]
         )
     return table(["what", "ratio (95 %)", "bar", "", "command"], rows)
+
+
+def limits() -> str:
+    """What has a limit of its own instead of another side: memory, seconds."""
+    rows = []
+    for record in records():
+        verdict = record.get("verdict", {})
+        if "holds" in verdict and "interval_95" not in verdict:
+            found = ", ".join(
+                f"{name.replace('_', ' ')} {number(value)}"
+                for name, value in verdict.items()
+                if name != "holds"
+            )
+            wanted = record["bar"] if isinstance(record["bar"], dict) else {"bar": record["bar"]}
+            bar = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in wanted.items())
+            reached = "holds" if verdict["holds"] else "**missed**"
+            rows.append([record["name"], found, bar, reached, f"`{record['command']}`"])
+    return table(["case", "measured", "bar", "", "command"], rows)
 
 
 def quality() -> str:
@@ -196,5 +214,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "VERBS": verbs,
     "METHODS": methods,
     "SPEED": speed,
+    "LIMITS": limits,
     "QUALITY": quality,
 }
