@@ -29,7 +29,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.harness import RESULTS, ROOT, SCHEMA, busy_elsewhere, git, machine, write
+from benchmarks.harness import RESULTS, ROOT, busy_elsewhere, circumstances, write
 
 ROWS, COLUMNS, SEED = 1000, 20, 0
 MOST = 20.0  # seconds
@@ -74,13 +74,7 @@ def run(asked: argparse.Namespace, folder: Path) -> bool:
     }
     name = "first_result" + ("_no_report" if asked.no_report else "")
     record = {
-        "schema": SCHEMA,
-        "name": name,
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join([Path(sys.executable).name, *sys.argv]),
-        "git": git(),
-        "machine": machine(),
-        "load": {"before": list(before), "after": list(os.getloadavg())},
+        **circumstances(name, None, before),
         "data": {"rows": ROWS, "columns": COLUMNS, "seed": SEED},
         "cold": asked.cold,
         "rounds": rounds,

@@ -245,8 +245,8 @@ def record(
     }
 
 
-def circumstances(name: str, threads: int, load_before: tuple[float, ...]) -> dict[str, Any]:
-    """When, by which command, at which commit, and on what machine a figure was made."""
+def circumstances(name: str, threads: int | None, load_before: tuple[float, ...]) -> dict[str, Any]:
+    """When, by which command, at which commit, and on what machine a figure was made; threads if set."""
     return {
         "schema": SCHEMA,
         "name": name,

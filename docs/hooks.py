@@ -81,6 +81,11 @@ def answer_page(each: Any) -> str:
 
 def evidence(found: dict[str, Any], control: dict[str, Any]) -> list[str]:
     """Claims with the control's values beside them, then the tables."""
+    from isthmus.answers import Claim
+
+    def bounds(claim: dict[str, Any]) -> str:
+        return Claim(**{name: claim[name] for name in ("sentence", "value", "at_least", "at_most")}).bounds
+
     wrong = {claim["sentence"]: claim["value"] for claim in control["claims"] if claim["guarded"]}
     rows = [
         [c["sentence"], number(c["value"]), bounds(c), "holds" if c["holds"] else "**fails**"]
@@ -94,13 +99,6 @@ def evidence(found: dict[str, Any], control: dict[str, Any]) -> list[str]:
             table(each["columns"], [list(map(number, r)) for r in each["rows"]]),
         ]
     return parts
-
-
-def bounds(claim: dict[str, Any]) -> str:
-    low, high = claim["at_least"], claim["at_most"]
-    if low is None:
-        return f"≤ {high:g}"
-    return f"≥ {low:g}" if high is None else f"{low:g} to {high:g}"
 
 
 def api(module: str) -> str:

@@ -121,11 +121,6 @@ class Evidence:
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = field(default=(), compare=False)
 
-    @property
-    def holds(self) -> bool:
-        """Whether every claim does."""
-        return bool(self.claims) and all(claim.holds for claim in self.claims)
-
     def to_json(self) -> dict[str, Any]:
         """Claims and tables as plain values."""
         return {

@@ -22,9 +22,9 @@ does single out scales, though not rotations. Ordered codes (nested dropout), or
 that differs by coordinate, recover the axes themselves.
 
 **Pitfalls.** Compare subspaces by principal angles, never weights by their values. Without biases the net is
-PCA of *uncentred* data. First-order optimisers stop short: with Adam alone the subspace is still degrees
-off although the loss looks finished; a few iterations of L-BFGS close the gap. A test error *below*
-PCA's on the training set is impossible, and means that data or metric are wrong.
+PCA of *uncentred* data. First-order optimisers stop short: here Adam alone ends at an error some per cent
+above the least, with one direction of its subspace still tens of degrees off; L-BFGS closes the gap. An error
+*below* PCA's on the training set is impossible, and means that data or metric are wrong.
 
 **Sources.** Baldi and Hornik 1989, Neural Networks 2; Bourlard and Kamp 1988, Biological Cybernetics 59;
 Eckart and Young 1936, Psychometrika 1; Lucas et al. 2019, arXiv:1911.02469.
@@ -69,7 +69,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         Claim(
             "Largest angle between the net's subspace and PCA's, in degrees", float(angles.max()), at_most=0.5
         ),
-        Claim("Test error, as a share of PCA's", reached / least, at_most=1.001, guarded=False),
+        Claim("Test error, as a share of PCA's", reached / least, at_most=1.001),
         Claim("Training error, as a share of PCA's: a theorem", lowest, at_least=1 - 1e-6, guarded=False),
         Claim(
             "Alignment of the net's worst axis with any of PCA's", float(aligned), at_most=0.95, guarded=False
