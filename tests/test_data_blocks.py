@@ -1,5 +1,6 @@
 """Larger than memory: the same rows, numbers and codes as in memory, while memory stays flat."""
 
+import threading
 import tracemalloc
 
 import numpy as np
@@ -9,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus import Embedder, Recipe, fit
-from isthmus.data import DataError, MappedRows, blocks, read
+from isthmus.data import DataError, MappedRows, Rows, blocks, read
 from isthmus.data.blocks import Blocks, Mapped
 from isthmus.data.preparation import prepare
 from isthmus.data.streams import mapped_rows, prepare_blocks
 from isthmus.models import vae
+from isthmus.trace import Batch
+from isthmus.training.batches import epoch
 
 ROWS = 500
 
@@ -270,3 +273,32 @@ def test_whole_numbers_of_parquet_stay_whole_unless_some_are_missing(tmp_path):
         values = read(tmp_path / "t.parquet").values
         assert values.dtype == expected
         np.testing.assert_array_equal(values, [[1, 1], [np.nan if None in cells else 2, 0]])
+
+
+def test_batches_read_ahead_are_those_of_an_array_and_no_reader_outlives_its_epoch() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    read_ahead, plain = (
+        [(b.input, index) for b, index in epoch(rows, 8, torch.device("cpu"), seed=1, number=2, start=1)]
+        for rows in (MappedRows(x), Rows(torch.from_numpy(x)))
+    )
+    assert len(read_ahead) == len(plain) == 6
+    for (mine, my_index), (theirs, their_index) in zip(read_ahead, plain):
+        assert torch.equal(mine, theirs) and torch.equal(my_index, their_index)  # type: ignore[arg-type]
+    batches = epoch(MappedRows(x), 8, torch.device("cpu"), seed=1)
+    next(batches)
+    batches.close()  # as when training stops in between
+    assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
+
+
+def test_what_goes_wrong_while_reading_ahead_is_raised_in_the_loop() -> None:
+    def prepare(raw: np.ndarray) -> Batch:
+        if (raw == 7).any():
+            raise DataError("row 7 is spoiled")
+        return Batch(torch.from_numpy(raw), torch.from_numpy(raw))
+
+    rows = MappedRows(np.arange(10.0)[:, None], prepare=prepare)
+    seen = 0
+    with pytest.raises(DataError, match="row 7"):
+        for _ in epoch(rows, 2, torch.device("cpu")):
+            seen += 1
+    assert seen == 3  # rows 0 to 5

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -121,9 +122,23 @@ def epoch(
     cuts = order.to(here).split(size)
     if len(cuts) > 1 and len(cuts[-1]) == 1:  # one row has no variance: normalisation would fail on it
         cuts = (*cuts[:-2], torch.cat(cuts[-2:]))
-    for index in cuts[start:]:
-        batch = rows.take(index)
+    cuts = cuts[start:]
+    taken = ahead(rows.take, cuts) if isinstance(rows, MappedRows) and cuts else map(rows.take, cuts)
+    for index, batch in zip(cuts, taken):
         yield (batch if rows.device == device else moved(batch, device)), index
+
+
+def ahead(make: Callable[[Tensor], Batch], indices: Sequence[Tensor]) -> Iterator[Batch]:
+    """`make` of each in turn, the next one in a thread of its own while this one is used.
+
+    Reading and scaling then hide behind the step, which leaves Python's lock free most of the time.
+    """
+    with ThreadPoolExecutor(1, "batches") as reader:
+        coming = reader.submit(make, indices[0])
+        for index in indices[1:]:
+            batch, coming = coming.result(), reader.submit(make, index)
+            yield batch
+        yield coming.result()
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:
