@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import data
 from ..data.blocks import Blocks, blocks
-from ..data.columns import without_words
 from ..data.frames import FRAMES, ending
+from ..data.guessing import without_words
 from ..data.schema import Schema
 from ..estimators import Embedder
 from ..estimators.door import table_of

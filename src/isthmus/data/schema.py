@@ -10,10 +10,11 @@ import numpy as np
 
 from .. import likelihoods
 from ..recipes import Recipe, nearest
-from .columns import ALSO, KINDS, LEARNED, Column, infer, there
+from .columns import ALSO, KINDS, LEARNED, Column, infer
 from .csvs import repeated
 from .dates import written
 from .errors import DataError
+from .series import there
 
 if TYPE_CHECKING:
     import pandas
