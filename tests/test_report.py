@@ -314,7 +314,7 @@ def test_the_slip_of_the_pen_is_found_and_explained():
     x[-20, 2] = 40.0
     made = study(x, epochs=30)
     assert made.places[np.argmin(made.scores)] == len(x) - 20
-    excess = sections._excess(made)
+    excess = made.excess
     assert excess is not None and np.unravel_index(np.nanargmax(excess[:, :6]), (len(made.x), 6))[1] == 2
     section = sections.surprising(made)
     first = section.blocks[0].rows[0]  # type: ignore[union-attr]

@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import examine
-from . import charts, pictures
-from .blocks import Block, Cell, Facts, Plate, Section, Table, Words, number, percent, whole
-from .fields import Field, summed
+from . import charts, journeys, pictures, tables
+from .blocks import Block, Facts, Plate, Section, Table, Words, percent, whole
 from .study import Study
 from .verdict import advice, plain
 
 DRAWN = 1000  # rows sampled to compare with the data
 SURPRISING = 8
-SPAN = np.linspace(-2.4, 2.4, 9)  # standard deviations of a traversal
-LISTED = 40  # columns that a table lists
 
 
 def verdict(study: Study) -> Section:
@@ -82,7 +79,7 @@ def data(study: Study) -> Section:
         facts.append(("Fingerprint", f"SHA-256 {known['sha256'][:16]}…"))
     blocks: list[Block] = [Facts(facts)]
     if study.shape is None:
-        blocks.append(_columns(study))
+        blocks.append(tables.columns(study))
     return Section("data", "The data", "What went in, and what it was taken for.", blocks)
 
 
@@ -134,7 +131,7 @@ def reconstructions(study: Study) -> Section:
         }
         return Section("reconstructions", "Reconstructions", lead, [pictures.reconstructions(study, groups)])
     picks = {"best": order[0], "typical": order[n // 2], "worst": order[-1]}
-    blocks: list[Block] = [_rebuilt(study, picks), *_plates(charts.columns_rebuilt(study))]
+    blocks: list[Block] = [tables.rebuilt(study, picks), *_plates(charts.columns_rebuilt(study))]
     return Section("reconstructions", "Reconstructions", lead, blocks)
 
 
@@ -144,7 +141,7 @@ def samples(study: Study) -> Section:
     lead = "Rows that the model made up: codes drawn from its prior, decoded."
     if study.shape is not None:
         return Section("samples", "Samples", lead, [pictures.samples(study, drawn)])
-    fields = study.fields[: LISTED // 2]
+    fields = study.fields[: tables.LISTED // 2]
     table = Table(
         ["Column", *(f"Sample {i + 1}" for i in range(6))],
         [[field.name, *map(field.show, drawn[:6])] for field in fields],
@@ -163,7 +160,7 @@ def code(study: Study) -> Section:
         blocks += [found[0], Words(found[1])]
     if not hasattr(study.embedder.model_.autoencoder.latent, "codebook"):  # between its entries nothing lies
         view: Any = charts if study.shape is None else pictures
-        blocks += _plates(_traversal(study, view), _interpolation(study, view))
+        blocks += _plates(journeys.traversal(study, view), journeys.interpolation(study, view))
     return Section("code", "The code", lead, blocks)
 
 
@@ -179,7 +176,7 @@ def size(study: Study) -> Section | None:
 def surprising(study: Study) -> Section:
     """The rows that the model explains worst, and why."""
     order = np.argsort(study.scores, kind="stable")[: min(SURPRISING, len(study.scores))]
-    excess = _excess(study)
+    excess = study.excess
     lead = (
         f"The {len(order)} {study.held} that the model explains worst: slips, rarities, or another kind of "
         "thing. Look at these first."
@@ -188,7 +185,7 @@ def surprising(study: Study) -> Section:
     if study.shape is not None:
         blocks.append(pictures.surprising(study, order, None if excess is None else excess[:, :-1]))
     else:
-        blocks.append(_reasons(study, order, excess))
+        blocks.append(tables.reasons(study, order, excess))
         if excess is not None and len(study.fields) > 1:
             blocks.append(charts.contributions(study, order, excess[:, :-1]))
     return Section("surprising", "Surprising rows", lead, [*blocks, *_plates(charts.surprise(study))])
@@ -228,166 +225,9 @@ def _notes(study: Study) -> list[str]:
     return [note for note in study.metrics.get("notes", study.embedder.notes_) if note not in said]
 
 
-def _columns(study: Study) -> Table:
-    """A line a column: how much is missing, and the range of what is there."""
-    unread = set(study.embedder.preparation_.unread)
-    rows = []
-    for field in study.fields[:LISTED]:
-        column = study.learned[:, field.place]
-        there = column[~np.isnan(column).any(1)]
-        kind = field.kind if field.column is not None else _kind(there)
-        kind = "constant, not read" if field.place.start in unread else kind
-        gaps = 1 - len(there) / len(column)
-        rows.append([field.name, kind, percent(gaps) if gaps else "–", *_range(field, there)])
-    skipped = [] if study.schema is None else [c for c in study.schema.columns if not c.width]
-    rows += [[str(c.name), f"{c.kind}, not learned ({c.why})", *[""] * 5] for c in skipped[:LISTED]]
-    more = len(study.fields) + len(skipped) - len(rows)
-    return Table(
-        ["Column", "Values", "Missing", "Lowest", "Median", "Highest", "Deviation"],
-        rows,
-        "Columns of the training rows"
-        + ("; of classes, the most frequent and its share" if study.schema is not None else "")
-        + (f"; {more} more are not listed" if more else ""),
-        text=2,
-    )
-
-
-def _range(field: Field, values: np.ndarray) -> list[str]:
-    """Lowest, median, highest and deviation of values (n, width); of classes, the most frequent."""
-    if not len(values):
-        return ["–"] * 4
-    if field.kind == "date":
-        return [*(field.text(v) for v in (values.min(), np.median(values), values.max())), ""]
-    if field.numeric:
-        found = (values.min(), np.median(values), values.max(), values.std())
-        return [number(float(each)) for each in found]
-    share = values.mean(0) if len(field.classes) == values.shape[1] else [1 - values.mean(), values.mean()]
-    first = int(np.argmax(share))
-    return ["", f"{field.classes[first]} ({percent(float(share[first]))})", "", ""]
-
-
-def _kind(values: np.ndarray) -> str:
-    if not len(values):
-        return "empty"
-    if np.isin(values, (0, 1)).all():
-        return "0 or 1"
-    return "whole numbers" if (values == np.floor(values)).all() else "real numbers"
-
-
-def _rebuilt(study: Study, picks: dict[str, np.intp]) -> Table:
-    """Three rows, column by column: the value, what the model makes of it, and the difference."""
-    gap = (study.seen - study.x) / study.unit
-    order = np.arange(len(study.fields))
-    if len(order) > LISTED // 2:
-        worst = np.nan_to_num(summed(study.fields, np.square(gap[list(picks.values())]))).max(0)
-        order = np.sort(np.argsort(worst)[::-1][: LISTED // 2])
-    rows = []
-    for field in (study.fields[i] for i in order):
-        line: list[str | Cell] = [field.name]
-        for row in picks.values():
-            given, guess = study.x[row], study.seen[row]
-            line += [f"{field.show(given)}\u00a0→ {field.show(guess)}", _off(field, given, guess, gap[row])]
-        rows.append(line)
-    heads = [h for name, i in picks.items() for h in (f"{name.title()}: row {study.places[i]}", "Off by")]
-    left_out = len(study.fields) - len(order)
-    return Table(
-        ["Column", *heads],
-        rows,
-        "Values, → what the model rebuilds, and the difference"
-        + (" in standard deviations of the column" if study.units == "columns" else "")
-        + (", of classes the probability that is missing" if study.schema is not None else "")
-        + (f"; the {len(order)} columns with the largest differences" if left_out else ""),
-    )
-
-
-def _off(field: Field, given: np.ndarray, guess: np.ndarray, gap: np.ndarray) -> Cell:
-    """How far a rebuilt cell is from what it was."""
-    if np.isnan(given[field.place]).any():
-        return Cell("–", 0.0)
-    if not field.numeric:
-        lacking = 1 - field.agreement(given, guess)
-        return Cell(percent(lacking), float(np.clip(lacking, 0, 1)))
-    off = float(gap[field.place][0])
-    return Cell(f"{off:+.2f}".replace("-", "−"), float(np.clip(off / 2, -1, 1)))
-
-
 def _drawn(study: Study, n: int) -> np.ndarray:
     classes = getattr(study.embedder, "classes_", None)
     wanted = None if classes is None else np.resize(classes, n)
     noise = study.shape is None
     drawn = study.embedder.sample(n, wanted, noise=noise, random_state=0)
     return np.asarray(drawn, np.float64).reshape(n, -1)
-
-
-def _traversal(study: Study, view: Any) -> Plate | None:
-    spread = study.codes.std(0)
-    which = np.sort(np.argsort(spread)[::-1][: 4 if study.shape is None else 8])
-    which = which[spread[which] > 0]
-    if not len(which):
-        return None
-    steps = SPAN if study.shape is not None else np.linspace(SPAN[0], SPAN[-1], 21)
-    codes = np.tile(study.codes.mean(0), (len(which), len(steps), 1))
-    for line, dimension in enumerate(which):
-        codes[line, :, dimension] += steps * spread[dimension]
-    path = _decoded(study, codes, np.zeros(len(which), int))
-    plate: Plate = view.traversal(study, which.tolist(), steps, path)
-    return plate
-
-
-def _interpolation(study: Study, view: Any) -> Plate | None:
-    n = len(study.codes)
-    if n < 2:
-        return None
-    rng = np.random.default_rng(2)
-    ends = [tuple(rng.choice(n, 2, replace=False).tolist()) for _ in range(3 if study.shape is None else 4)]
-    along = np.linspace(0, 1, 8 if study.shape is not None else 15)[:, None]
-    codes = np.stack([(1 - along) * study.codes[a] + along * study.codes[b] for a, b in ends])
-    path = _decoded(study, codes, np.array([a for a, _ in ends]))
-    plate: Plate = view.interpolation(study, ends, path)
-    return plate
-
-
-def _decoded(study: Study, codes: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Codes (lines, steps, dim) -> (lines, steps, d); a conditional model is given the label of a row."""
-    lines, steps = codes.shape[:2]
-    labels = None if study.labels is None else np.repeat(study.labels[like], steps)
-    return study.decode(codes.reshape(lines * steps, -1), labels).reshape(lines, steps, -1)
-
-
-def _excess(study: Study) -> np.ndarray | None:
-    """(n, fields + 1): nats of surprise of each column, and of the code, above what is usual of it."""
-    if study.surprises is None:
-        return None
-    values, rates = study.surprises
-    nats = np.column_stack([summed(study.fields, values), rates])
-    usual = np.zeros(nats.shape[1])
-    there = ~np.isnan(nats).all(0)
-    usual[there] = np.nanmedian(nats[:, there], 0)
-    return nats - usual
-
-
-def _reasons(study: Study, order: np.ndarray, excess: np.ndarray | None) -> Table:
-    """The rows, their scores, and the columns that speak most against them."""
-    if excess is None:  # values are tied together: then the largest errors
-        excess = summed(study.fields, np.square((study.seen - study.x) / study.unit))
-    rows = []
-    for i in order:
-        against = np.nan_to_num(excess[i], nan=-np.inf)
-        reasons = []
-        for column in np.argsort(against)[::-1][:3]:
-            if against[column] <= 0:
-                break
-            amount = f"({against[column]:+.1f})"
-            if column == len(study.fields):
-                reasons.append(f"an unusual combination {amount}")
-                continue
-            field = study.fields[column]
-            value, expected = field.show(study.x[i]), field.show(study.seen[i])
-            reasons.append(f"{field.name} is {value}, expected {expected} {amount}")
-        rows.append([str(study.places[i]), number(study.scores[i]), "\n".join(reasons)])
-    return Table(
-        ["Row", "Score", "Why: nats above the usual"],
-        rows,
-        "Rows counted from 0 as they stand in the data; the score is in nats, and low is surprising",
-        text=3,
-    )

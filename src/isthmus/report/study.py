@@ -16,7 +16,7 @@ from ..data import MappedRows, Rows
 from ..data.schema import Schema
 from ..estimators import Embedder
 from ..estimators.inference import passes
-from .fields import Field, fields_of
+from .fields import Field, fields_of, summed
 
 VALUES = 2_000_000  # that are shown, of many rows a part drawn at random: a report takes seconds
 LEARNED = 20_000_000  # of the training rows that PCA and ranges are taken from
@@ -186,6 +186,18 @@ class Study:
             rate = sum((stage.q.kl(stage.p).sum(-1) for stage in code.stages), torch.zeros(len(nats)))
             rates.append(rate.double().numpy())
         return np.concatenate(values), np.concatenate(rates)
+
+    @cached_property
+    def excess(self) -> np.ndarray | None:
+        """(n, fields + 1): nats of surprise of each column, and of the code, above what is usual of it."""
+        if self.surprises is None:
+            return None
+        values, rates = self.surprises
+        nats = np.column_stack([summed(self.fields, values), rates])
+        usual = np.zeros(nats.shape[1])
+        there = ~np.isnan(nats).all(0)
+        usual[there] = np.nanmedian(nats[:, there], 0)
+        return nats - usual
 
     def decode(self, codes: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """Codes (n, dim) -> the rows expected of them, (n, d)."""
