@@ -6,11 +6,10 @@ import shlex
 from pathlib import Path
 
 from ..diagnostics import examine
-from .holding import few
 from .output import say, show
 from .source import Part
 from .tables import numeric
-from .using import opened, planned, rows_of
+from .using import fitted_to, opened, rows_of
 
 
 def doctor(
@@ -18,14 +17,7 @@ def doctor(
 ) -> None:
     """Examine a run with the rows it was fitted to, and with those held out or given."""
     fitted = opened(folder, trust)
-    plan, sha256 = planned(folder)
-    original = plan.source()
-    if original.fingerprint() != sha256:
-        raise ValueError(
-            f"{plan.data} is not what it was when {folder} was fitted: there are no rows to examine it with"
-        )
-    train, test, _ = plan.parts(original)
-    train = few(train, plan.seed)
+    plan, original, train, test = fitted_to(folder, "there are no rows to examine it with")
     if data is not None and data != plan.data:
         rows = rows_of(fitted, data, labels, quiet)
         test = Part(rows.x, rows.labels)

@@ -48,6 +48,23 @@ class Rows(NamedTuple):
         return not (self.x.isna().any(axis=None) if hasattr(self.x, "isna") else np.isnan(self.x).any())
 
 
+class Asked(NamedTuple):
+    """What a verb is given that makes something of each row."""
+
+    folder: Path
+    data: str
+    sink: Sink
+    labels: str | None
+    trust: Trust
+    quiet: bool
+
+    def opened(self) -> tuple[Fitted, Rows]:
+        """The run and the rows, once it is sure that what is made of them can be written."""
+        self.sink.check()
+        fitted = opened(self.folder, self.trust)
+        return fitted, rows_of(fitted, self.data, self.labels, self.quiet)
+
+
 def hand_over(fitted: Fitted, made: Any, rows: Rows, sink: Sink) -> None:
     """Rows that a model made of others, in their shape or with their columns."""
     if fitted.embedder.schema_ is not None:
@@ -56,42 +73,34 @@ def hand_over(fitted: Fitted, made: Any, rows: Rows, sink: Sink) -> None:
         deliver(made.reshape(rows.shape), rows.names(fitted), sink)
 
 
-def embed(folder: Path, data: str, sink: Sink, labels: str | None, trust: Trust, quiet: bool) -> None:
-    sink.check()
-    fitted = opened(folder, trust)
-    rows = rows_of(fitted, data, labels, quiet)
-    with remarking(quiet):
+def embed(asked: Asked) -> None:
+    fitted, rows = asked.opened()
+    with remarking(asked.quiet):
         codes = fitted.embedder.transform(rows.x, rows.labels)
-    deliver(codes, numbered("embedder", codes.shape[1]), sink)
+    deliver(codes, numbered("embedder", codes.shape[1]), asked.sink)
 
 
-def reconstruct(folder: Path, data: str, sink: Sink, labels: str | None, trust: Trust, quiet: bool) -> None:
-    sink.check()
-    fitted = opened(folder, trust)
-    rows = rows_of(fitted, data, labels, quiet)
-    with remarking(quiet):
+def reconstruct(asked: Asked) -> None:
+    fitted, rows = asked.opened()
+    with remarking(asked.quiet):
         seen = fitted.embedder.reconstruct(rows.x, rows.labels)
-    hand_over(fitted, seen, rows, sink)
+    hand_over(fitted, seen, rows, asked.sink)
 
 
-def score(folder: Path, data: str, sink: Sink, labels: str | None, trust: Trust, quiet: bool) -> None:
-    sink.check()
-    fitted = opened(folder, trust)
-    rows = rows_of(fitted, data, labels, quiet)
-    with remarking(quiet):
+def score(asked: Asked) -> None:
+    fitted, rows = asked.opened()
+    with remarking(asked.quiet):
         scores = fitted.embedder.score_samples(rows.x, rows.labels)
-    deliver(scores, ["score"], sink)
+    deliver(scores, ["score"], asked.sink)
 
 
-def impute(folder: Path, data: str, sink: Sink, labels: str | None, trust: Trust, quiet: bool) -> None:
-    sink.check()
-    fitted = opened(folder, trust)
-    rows = rows_of(fitted, data, labels, quiet)
-    if not quiet and rows.complete:
+def impute(asked: Asked) -> None:
+    fitted, rows = asked.opened()
+    if not asked.quiet and rows.complete:
         say("no cell is missing: the rows go out as they came")
-    with remarking(quiet):
+    with remarking(asked.quiet):
         filled = fitted.embedder.impute(rows.x, rows.labels)
-    hand_over(fitted, filled, rows, sink)
+    hand_over(fitted, filled, rows, asked.sink)
 
 
 def sample(
@@ -124,14 +133,7 @@ def judged(
     Raises:
         ValueError: where the data are no longer what they were.
     """
-    folder = fitted.folder
-    plan, sha256 = planned(folder)
-    original = plan.source()
-    if original.fingerprint() != sha256:
-        raise ValueError(
-            f"{plan.data} is not what it was when {folder} was fitted: PCA has no rows to learn from"
-        )
-    train, test, _ = plan.parts(original)
+    plan, original, train, test = fitted_to(fitted.folder, "PCA has no rows to learn from")
     pictured = original.shape or (train.x.shape[1:] if train.x.ndim > 2 else None)
     if data is not None and data != plan.data:
         rows = rows_of(fitted, data, labels, quiet)
@@ -139,9 +141,23 @@ def judged(
         original = rows.source._replace(shape=rows.source.shape or pictured)
     elif not quiet:
         say(f"the {0 if test is None else len(test.x)} rows of {original.name} that were held out")
-    embedder, train, test = numeric(fitted.embedder, few(train, plan.seed), test)
+    embedder, train, test = numeric(fitted.embedder, train, test)
     names = names_of(fitted.embedder, fitted.columns or original.columns)
     return embedder, train, test, original._replace(columns=names)
+
+
+def fitted_to(folder: Path, lack: str) -> tuple[Plan, Source, Part, Part | None]:
+    """What was asked of the run, its data, the rows it was fitted to, and those held out.
+
+    Raises:
+        ValueError: where the data are no longer what they were; `lack` says what follows from it.
+    """
+    plan, sha256 = planned(folder)
+    original = plan.source()
+    if original.fingerprint() != sha256:
+        raise ValueError(f"{plan.data} is not what it was when {folder} was fitted: {lack}")
+    train, test, _ = plan.parts(original)
+    return plan, original, few(train, plan.seed), test
 
 
 def side_of(folder: Path) -> int | None:

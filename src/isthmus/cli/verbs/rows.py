@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -9,82 +10,44 @@ import typer
 from ..options import Data, JsonRows, Labels, Out, Quiet, Run, Seed, Trust
 
 
-def embed(
-    run: Run,
-    data: Data,
-    out: Out = None,
-    labels: Labels = None,
-    trust: Trust = None,
-    json: JsonRows = False,
-    quiet: Quiet = False,
-) -> None:
-    """Codes of rows.
+def of_each(work: str, words: str) -> Callable[..., None]:
+    """The verb that gives something for each row, by the function of `using` that does the work."""
 
-    Example: isthmus embed runs/a digits --out codes.csv
-    """
-    from ..output import Sink
-    from ..using import embed, trusted
+    def verb(
+        run: Run,
+        data: Data,
+        out: Out = None,
+        labels: Labels = None,
+        trust: Trust = None,
+        json: JsonRows = False,
+        quiet: Quiet = False,
+    ) -> None:
+        from .. import using
+        from ..output import Sink
 
-    embed(run, data, Sink(out, json), labels, trusted(trust), quiet)
+        asked = using.Asked(run, data, Sink(out, json), labels, using.trusted(trust), quiet)
+        getattr(using, work)(asked)
 
-
-def reconstruct(
-    run: Run,
-    data: Data,
-    out: Out = None,
-    labels: Labels = None,
-    trust: Trust = None,
-    json: JsonRows = False,
-    quiet: Quiet = False,
-) -> None:
-    """Rows as the model sees them, in the data's units.
-
-    Example: isthmus reconstruct runs/a digits --out seen.csv
-    """
-    from ..output import Sink
-    from ..using import reconstruct, trusted
-
-    reconstruct(run, data, Sink(out, json), labels, trusted(trust), quiet)
+    verb.__name__, verb.__doc__ = work, words
+    return verb
 
 
-def score(
-    run: Run,
-    data: Data,
-    out: Out = None,
-    labels: Labels = None,
-    trust: Trust = None,
-    json: JsonRows = False,
-    quiet: Quiet = False,
-) -> None:
-    """How well each row is explained, in nats.
-
-    High is ordinary, low is surprising.
-
-    Example: isthmus score runs/a digits --out scores.csv
-    """
-    from ..output import Sink
-    from ..using import score, trusted
-
-    score(run, data, Sink(out, json), labels, trusted(trust), quiet)
-
-
-def impute(
-    run: Run,
-    data: Data,
-    out: Out = None,
-    labels: Labels = None,
-    trust: Trust = None,
-    json: JsonRows = False,
-    quiet: Quiet = False,
-) -> None:
-    """Fill missing cells; the others stay as they are.
-
-    Example: isthmus impute runs/a digits --out filled.csv
-    """
-    from ..output import Sink
-    from ..using import impute, trusted
-
-    impute(run, data, Sink(out, json), labels, trusted(trust), quiet)
+embed = of_each("embed", "Codes of rows.\n\nExample: isthmus embed runs/a digits --out codes.csv")
+reconstruct = of_each(
+    "reconstruct",
+    "Rows as the model sees them, in the data's units.\n\n"
+    "Example: isthmus reconstruct runs/a digits --out seen.csv",
+)
+score = of_each(
+    "score",
+    "How well each row is explained, in nats.\n\nHigh is ordinary, low is surprising.\n\n"
+    "Example: isthmus score runs/a digits --out scores.csv",
+)
+impute = of_each(
+    "impute",
+    "Fill missing cells; the others stay as they are.\n\n"
+    "Example: isthmus impute runs/a digits --out filled.csv",
+)
 
 
 def sample(
