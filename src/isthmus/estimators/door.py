@@ -17,6 +17,7 @@ from ..data.blocks import blocks
 from ..data.preparation import named_family
 from ..likelihoods import gaussian
 
+STEPS = 3000  # that epochs="auto" aims at, in 10 epochs or more
 PLAIN = re.compile(r"(sparse\[)?u?(int|float)\d+")  # numbers of numpy, pandas or polars
 
 
@@ -97,9 +98,47 @@ def labels_of(y: ArrayLike) -> np.ndarray:
     return labels
 
 
+def classes_of(y: ArrayLike | None, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """The classes that a conditional method learns, and each row's place among them.
+
+    Raises:
+        ValueError: where there are no labels, or numbers and words among them.
+    """
+    if y is None:
+        raise ValueError(f"{method} is conditional: fit it with labels, fit(X, y)")
+    try:
+        return np.unique(labels_of(y), return_inverse=True)
+    except TypeError as error:
+        raise DataError(f"labels are all numbers or all words: {error}") from error
+
+
+def places_of(y: ArrayLike | None, n: int, classes: np.ndarray) -> np.ndarray:
+    """Where the label of each of n rows stands among the classes.
+
+    Raises:
+        ValueError: where a row has no label, or one that is not among them.
+    """
+    if y is None:
+        raise ValueError("this model is conditional: give the labels too")
+    labels, known = labels_of(y), set(classes.tolist())
+    if len(labels) != n:
+        raise DataError(f"every row needs a label: there are {n} rows and {len(labels)} labels")
+    if unknown := [label for label in labels.tolist() if label not in known]:
+        raise ValueError(f"the label {unknown[0]!r} was not seen in training; known are {classes.tolist()}")
+    return np.searchsorted(classes, labels)
+
+
 def counted(name: str, value: Any, least: int) -> int:
     """An option that counts something, whatever kind of integer it came as."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         also = ' or "auto"' if name == "epochs" else ""
         raise ValueError(f"{name} is a whole number, {least} or more{also}, not {value!r}")
     return int(value)
+
+
+def lengths(rows: int, batch_size: Any, epochs: Any) -> tuple[int, int, int]:
+    """The rows of a batch, epochs and steps of a fit; epochs may be "auto"."""
+    batch_size = counted("batch_size", batch_size, 1)
+    batches = -(-rows // batch_size)
+    epochs = max(10, STEPS // batches) if epochs == "auto" else counted("epochs", epochs, 0)
+    return batch_size, epochs, epochs * batches

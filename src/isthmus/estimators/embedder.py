@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import sys
 import warnings
 from functools import partial
@@ -20,21 +18,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
-from ..data import DataError, MappedRows, Rows
+from ..data import MappedRows, Rows
 from ..data.blocks import Blocks
-from ..data.preparation import Family, Preparation, prepare, refuse
+from ..data.preparation import Family, prepare, refuse
 from ..data.schema import Schema
 from ..data.streams import mapped_rows, numbered, prepare_blocks
 from ..model import Learner
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
-from ..runs import load, read_header, save
 from ..training import adam, cosine, fit
-from ..training.checkpoints import write_atomically
-from .door import counted, frame_of, labels_of, numbers_of, table_of, values_of
+from . import folders
+from .door import classes_of, counted, frame_of, lengths, numbers_of, places_of, table_of, values_of
 from .inference import codes, decoded, passes, some
-
-STEPS = 3000  # that epochs="auto" aims at, in 10 epochs or more
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -129,23 +124,17 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         x = self._validated(X, reset=True)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         recipe = self._recipe()
-        likelihood = (
-            recipe.arguments.get("likelihood", "auto") if self.likelihood == "auto" else self.likelihood
-        )
-        if self.schema_ is not None:
-            likelihood = self.schema_.likelihood(numbers_of(recipe.function, likelihood))
+        likelihood = self._likelihood(recipe)
         kind = getattr(values_of(X) if self.schema_ is None else x, "dtype", np.dtype(float))
         counts = np.issubdtype(kind, np.integer) and kind != np.uint8
         look: Any = prepare_blocks if isinstance(x, Blocks) else prepare
         self.preparation_, family = look(x, likelihood, self.scaling, counts=counts)
-        batch_size = counted("batch_size", self.batch_size, 1)
-        epochs = self._epochs(-(-len(x) // batch_size))
-        steps = epochs * -(-len(x) // batch_size)
+        batch_size, epochs, steps = lengths(len(x), self.batch_size, self.epochs)
         facts: dict[str, Any] = {"features": self.preparation_.features, "rows": len(x)}
         facts["steps"] = max(1, steps // 2)  # of a schedule within the method: the second half is steady
         context = {}
         if "classes" in parameters(recipe.function):
-            self.classes_, labels = self._learned_labels(y)
+            self.classes_, labels = classes_of(y, recipe.name)
             context["labels"] = torch.from_numpy(labels)
             facts["classes"] = len(self.classes_)
         if family is not None:
@@ -287,58 +276,22 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def save(self, folder: str | Path) -> Path:
         """Write recipe, weights and preprocessing into a run folder: JSON and safetensors, no pickle."""
         check_is_fitted(self)
-        state = self.preparation_.to_json()
-        state |= {} if self._schema is None else {"schema": self._schema.to_json()}
-        text = json.dumps(state, ensure_ascii=False).encode()
-        header = {**self._header(), "preprocessing": hashlib.sha256(text).hexdigest()}
-        folder = save(folder, self.model_, self.recipe_, estimator=header)
-        write_atomically(folder / "preprocessing.json", text)
-        return folder
+        return folders.write(self, folder)
 
     @classmethod
     def load(cls, folder: str | Path, trusted: tuple[str, ...] = ()) -> Embedder:
         """The fitted estimator of a run folder, on the CPU; see `isthmus.load` for `trusted`."""
-        header = read_header(folder)
-        if not isinstance(header.get("estimator"), dict):
-            raise ValueError(f"{folder} holds a bare model: isthmus.load reads it")
-        path = Path(folder) / "preprocessing.json"
-        fields = ("n_features_in", "feature_names", "classes", "from_data", "preprocessing")
-        state = dict.fromkeys(fields) | header["estimator"]
-        try:
-            text = path.read_bytes()
-            prepared = json.loads(text)
-            columns = prepared.pop("schema", None)
-            preparation = Preparation.from_json(prepared)
-            schema = None if columns is None else Schema.from_json(columns)
-        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-            raise ValueError(f"{path} is missing or damaged: {error}") from error
-        if state["preprocessing"] not in (None, hashlib.sha256(text).hexdigest()):
-            raise ValueError(
-                f"{path} is damaged, or of another model: its checksum is not the one in recipe.json"
-            )
-        model = load(folder, trusted)
-        recipe = Recipe.read(header["model"], trusted)
-        learned = state["from_data"] or ()
-        self = cls(Recipe(recipe.function, **{k: v for k, v in recipe.arguments.items() if k not in learned}))
-        self.preparation_, self.schema_, self.recipe_, self.model_ = preparation, schema, recipe, model
-        self.n_features_in_ = state["n_features_in"]
+        kept = folders.read(folder, trusted)
+        self = cls(kept.asked)
+        self.preparation_, self.schema_ = kept.preparation, kept.schema
+        self.recipe_, self.model_ = kept.recipe, kept.model
+        self.n_features_in_ = kept.features
         self._n_features_out = self.model_.autoencoder.latent.dim
-        if state["feature_names"] is not None:
-            self.feature_names_in_ = np.array(state["feature_names"], object)
-        if state["classes"] is not None:
-            self.classes_ = np.array(state["classes"])
+        if kept.names is not None:
+            self.feature_names_in_ = np.array(kept.names, object)
+        if kept.classes is not None:
+            self.classes_ = np.array(kept.classes)
         return self
-
-    def _header(self) -> dict[str, Any]:
-        names = getattr(self, "feature_names_in_", None)
-        classes = getattr(self, "classes_", None)
-        asked = set(self._recipe().arguments) | (set() if self.likelihood == "auto" else {"likelihood"})
-        return {
-            "from_data": sorted(set(self.recipe_.arguments) - asked),  # other data will say otherwise
-            "n_features_in": self.n_features_in_,
-            "feature_names": None if names is None else names.tolist(),
-            "classes": None if classes is None else classes.tolist(),
-        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -413,32 +366,18 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             return recipe
         return Recipe(recipe.function, **{**recipe.arguments, "dim": counted("dim", self.dim, 1)})
 
-    def _epochs(self, batches: int) -> int:
-        return max(10, STEPS // batches) if self.epochs == "auto" else counted("epochs", self.epochs, 0)
-
-    def _learned_labels(self, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-        """The classes, and each row's place among them."""
-        if y is None:
-            raise ValueError(f"{self._recipe().name} is conditional: fit it with labels, fit(X, y)")
-        try:
-            return np.unique(labels_of(y), return_inverse=True)
-        except TypeError as error:
-            raise DataError(f"labels are all numbers or all words: {error}") from error
+    def _likelihood(self, recipe: Recipe) -> Any:
+        """What was asked of the estimator or of its recipe; for a table, what follows for its columns."""
+        asked = recipe.arguments.get("likelihood", "auto") if self.likelihood == "auto" else self.likelihood
+        if self._schema is None:
+            return asked
+        return self._schema.likelihood(numbers_of(recipe.function, asked))
 
     def _labels(self, y: ArrayLike | None, n: int) -> dict[str, Tensor]:
         """The context that a conditional model needs for n rows, and nothing for others."""
         if not hasattr(self, "classes_"):
             return {}
-        if y is None:
-            raise ValueError("this model is conditional: give the labels too")
-        labels, known = labels_of(y), set(self.classes_.tolist())
-        if len(labels) != n:
-            raise DataError(f"every row needs a label: there are {n} rows and {len(labels)} labels")
-        if unknown := [label for label in labels.tolist() if label not in known]:
-            raise ValueError(
-                f"the label {unknown[0]!r} was not seen in training; known are {self.classes_.tolist()}"
-            )
-        return {"labels": torch.from_numpy(np.searchsorted(self.classes_, labels))}
+        return {"labels": torch.from_numpy(places_of(y, n, self.classes_))}
 
     def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows | MappedRows:
         x = self._validated(X)
