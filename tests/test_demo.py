@@ -12,6 +12,7 @@ import pytest
 from isthmus import Embedder, demo
 from isthmus.baselines import Comparison, Score
 from isthmus.report import figures
+from isthmus.training.folder import read_history
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -24,7 +25,7 @@ def test_demo_writes_weights_metrics_and_figures(tmp_path):
     for name, recipe in demo.RECIPES.items():
         assert name in str(result)
         assert Embedder.load(tmp_path / "demo" / recipe).recipe_.name == recipe
-        assert len(figures.read_history(tmp_path / "demo" / recipe / "history.jsonl")) == 2
+        assert len(read_history(tmp_path / "demo" / recipe)) == 2
     drawn = {path.stem for path in (tmp_path / "demo" / "figures").iterdir()}
     assert drawn == {"reconstructions", "samples", "latent_map", "learning_curves"}
     linear, pca = metrics["models"]["linear autoencoder"]["mse"], metrics["baselines"]["PCA 8"]["mse"]

@@ -16,6 +16,7 @@ from .estimators import Embedder
 from .report import figures
 from .runs import versions
 from .training import write_atomically
+from .training.folder import write_history
 
 DIM = 8
 SEED = 0
@@ -133,8 +134,7 @@ def demo(
 def record(folder: Path, embedder: Embedder) -> None:
     """The run folder of one model."""
     embedder.save(folder)
-    lines = "".join(json.dumps(entry) + "\n" for entry in embedder.history_.records)
-    write_atomically(folder / "history.jsonl", lines.encode())
+    write_history(folder, embedder.history_.records)
 
 
 def draw(

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..data.schema import Schema
 from ..estimators import Embedder
+from ..training.folder import read_history
 from .judging import Judgement, judge
 from .output import say, show
 from .source import Part, Source
@@ -29,7 +30,7 @@ def report(
     judgement = judge(embedder, train, test, given.name, given.pixels)
     page = write_report(
         *(out or folder, embedder, train, test, given, judgement, metrics, say),
-        history=_history(folder),
+        history=read_history(folder),
         schema=fitted.embedder.schema_,
     )
     show(str(page))
@@ -76,10 +77,3 @@ def write_report(
         schema=schema,
     )
     return write(study, folder)
-
-
-def _history(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "history.jsonl"
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

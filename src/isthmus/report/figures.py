@@ -6,11 +6,9 @@ says whether it is there.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,11 +115,6 @@ def learning_curves(records: Mapping[str, Sequence[Mapping[str, Any]]], title: b
     for axis in panels[len(records) :]:
         axis.set_axis_off()
     return figure
-
-
-def read_history(path: Path) -> list[dict[str, Any]]:
-    """The records of a `history.jsonl`."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def _picture(axis: Any, row: np.ndarray, shape: Sequence[int], low: float, high: float) -> None:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from ..model import Learner
 from .checkpoints import State, latest_checkpoint, save_checkpoint, sweep, write_atomically
 from .course import Course
 
+HISTORY = "history.jsonl"
 SECONDS = 5.0  # between checkpoints at the ends of epochs, where nothing else is asked for
 
 
@@ -94,8 +95,7 @@ class RunFolder:
         if self.written == len(course.history.records):
             return
         self.written = len(course.history.records)
-        lines = "".join(json.dumps(record) + "\n" for record in course.history.records)
-        write_atomically(self.folder / "history.jsonl", lines.encode())
+        write_history(self.folder, course.history.records)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -124,3 +124,15 @@ class RunFolder:
         except ImportError as error:
             raise ImportError("TensorBoard is an extra: pip install 'isthmus[tensorboard]'") from error
         return SummaryWriter(str(self.folder / "tensorboard"))
+
+
+def write_history(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """A line of JSON for each epoch."""
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    write_atomically(folder / HISTORY, lines.encode())
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """The records of a run's epochs; none where it has kept none."""
+    path = folder / HISTORY
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
