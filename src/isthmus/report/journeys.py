@@ -1,4 +1,4 @@
-"""Where a code is moved, what the model makes of it: along a dimension, or from row to row."""
+"""What the model makes of codes on the way along a dimension, or from one row to another."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ SPAN = np.linspace(-2.4, 2.4, 9)  # standard deviations of a traversal
 
 
 def traversal(study: Study, view: Any) -> Plate | None:
+    """Along the dimensions that vary most, from the mean code; drawn by `view`, `charts` or `pictures`."""
     spread = study.codes.std(0)
     which = np.sort(np.argsort(spread)[::-1][: 4 if study.shape is None else 8])
     which = which[spread[which] > 0]
@@ -28,6 +29,7 @@ def traversal(study: Study, view: Any) -> Plate | None:
 
 
 def interpolation(study: Study, view: Any) -> Plate | None:
+    """From one row's code to another's, for a few pairs drawn at random."""
     n = len(study.codes)
     if n < 2:
         return None
