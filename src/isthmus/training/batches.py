@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -100,7 +100,7 @@ def placed(rows: Any, device: torch.device) -> Any:
 
 def epoch(
     rows: Any, size: int, device: torch.device, seed: int | None = None, number: int = 0, start: int = 0
-) -> Iterator[tuple[Batch, Tensor | None]]:
+) -> Generator[tuple[Batch, Tensor | None], None, None]:
     """The batches of an epoch from the `start`-th on, and which rows they hold; without a seed, as stored.
 
     A last batch of one joins the one before. An iterable is run under random numbers of the epoch's own, so
