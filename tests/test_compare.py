@@ -12,10 +12,10 @@ import pytest
 
 import isthmus
 from isthmus import Embedder, Recipe
-from isthmus.baselines import beside, pca
+from isthmus.baselines import Yardstick, beside, pca
 from isthmus.cli import run
 from isthmus.comparing import contest
-from isthmus.comparing.yardstick import Yardstick
+from isthmus.data.schema import Schema
 from isthmus.metrics import holm, paired
 
 QUICK: dict[str, Any] = {"dim": 1, "seeds": 2, "epochs": 60, "batch_size": 32, "lr": 5e-3}
@@ -275,13 +275,13 @@ def table(n=200):
 def test_a_category_weighs_as_much_as_a_number():
     """Each column's mean has error 1 on the training rows, and counts as one column."""
     frame = table()
-    stick = Yardstick.of(frame, "columns")
-    x = stick.measured(frame)
+    schema = Schema.infer(frame)
+    stick = Yardstick.of(schema.encode(frame), blocks=schema.blocks)
+    x = stick.measured(schema.encode(frame))
     assert x.shape == (200, 6) and stick.share.sum() == pytest.approx(4)
     mean = np.broadcast_to(np.nanmean(x, 0), x.shape)
     errors = np.square(np.where(np.isnan(x), 0, x - mean))
-    assert stick.schema is not None
-    for place in stick.schema.places.values():
+    for place in schema.places.values():
         there = ~np.isnan(x[:, place]).any(1)
         assert errors[there, place].sum() / there.sum() == pytest.approx(1, abs=1e-9)
     assert stick.error(x, mean).mean() == pytest.approx(1, abs=1e-9)
@@ -296,3 +296,54 @@ def test_a_mixed_table_is_compared_and_names_do_not_matter():
     again = isthmus.compare(renamed, ["autoencoder"], **{**QUICK, "dim": 2})
     assert again.baselines[1].mse == pytest.approx(found.baselines[1].mse, rel=1e-6)
     assert again.results[0].mean == pytest.approx(found.results[0].mean, rel=0.05)
+
+
+def test_compare_fit_and_evaluate_give_one_number(capsys, tmp_path):
+    """The same model on the same rows of a mixed table; the control counts each class as a column."""
+    path, out = tmp_path / "mixed.csv", tmp_path / "run"
+    table().to_csv(path, index=False)
+    options = ("--dim", 2, "--epochs", 5, "--seed", 3, "--json", "--quiet")
+    compared = json.loads(call(capsys, "compare", path, "vae", "--seeds", 1, *options)[1])
+    fitted = json.loads(call(capsys, "fit", "vae", path, "--out", out, "--no-report", *options)[1])
+    again = json.loads(call(capsys, "evaluate", out, "--json", "--quiet")[1])
+    (method,) = compared["methods"]
+    for found in (fitted, again):
+        assert found["test"]["mse"] == pytest.approx(method["mse"]["mean"], rel=1e-9)
+        assert found["difference"] == pytest.approx(method["versus_pca"]["difference"], rel=1e-9)
+        for mine, theirs in zip(found["baselines"], compared["baselines"]):
+            assert mine["mse"] == pytest.approx(theirs["mse"], rel=1e-9)
+            assert mine["r2"] == pytest.approx(theirs["r2"], rel=1e-9)
+    embedder = Embedder.load(out)
+    assert embedder.schema_ is not None
+    frame = isthmus.data.read_frame(path)
+    split = isthmus.data.split(len(frame), 0.2, seed=3)
+    train, test = (embedder.schema_.encode(frame.iloc[rows]) for rows in (split.train, split.held_out))
+    seen = embedder.on_numbers().reconstruct(test)
+    judged, control = (
+        beside(train, test, 2, seen, "vae", blocks=blocks) for blocks in (embedder.schema_.blocks, ())
+    )
+    assert judged.scores[2].mse == pytest.approx(method["mse"]["mean"], rel=1e-9)
+    assert abs(control.scores[2].mse - method["mse"]["mean"]) > 0.01
+
+
+def test_one_class_called_by_two_names_leaves_each_column_its_weight():
+    """A class split in two by chance: neither way counts a column twice; counted by classes, both do."""
+    rng = np.random.default_rng(0)
+    whole = np.eye(2)[rng.integers(0, 2, 4000)]
+    halves = np.eye(4)[2 * whole.argmax(1) + rng.integers(0, 2, 4000)]
+    number = rng.normal(size=(4000, 1))
+
+    def share(block, blocks):
+        """Of the mean's error, what a perfect knowledge of the category would take away."""
+        x = np.hstack([number, block])
+        stick = Yardstick.of(x, blocks=blocks)
+        target = stick.measured(x)
+        known = np.hstack([np.full_like(number, target[:, 0].mean()), target[:, 1:]])
+        mean = np.broadcast_to(target.mean(0), target.shape)
+        return 1 - stick.error(target, known).mean() / stick.error(target, mean).mean()
+
+    assert share(whole, [slice(1, 3)]) == pytest.approx(0.5, abs=1e-6)
+    assert share(halves, [slice(1, 5)]) == pytest.approx(0.5, abs=1e-6)
+    assert share(whole, ()) == pytest.approx(2 / 3, abs=1e-6) and share(halves, ()) == pytest.approx(
+        0.8, abs=1e-6
+    )

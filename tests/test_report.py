@@ -465,7 +465,8 @@ def mixed() -> Study:
         types.SimpleNamespace(x=x[s], labels=None, places=np.arange(150)[s])
         for s in (slice(0, 100), slice(100, None))
     ]
-    comparison = beside(x[:100], x[100:], 2, plain.reconstruct(x[100:]))
+    seen = plain.reconstruct(x[100:])
+    comparison = beside(x[:100], x[100:], 2, seen, blocks=schema.blocks)
     metrics = {"data": {"name": "orders"}, "notes": fitted.notes_}
     return Study(
         *(plain, parts[0], parts[1], schema.names, None, "columns", comparison, "", metrics),
@@ -503,6 +504,20 @@ def test_the_command_line_reports_on_words_and_dates(tmp_path):
     assert "identifier, not learned" in text and "2024-01-" in text and "colour=red" in text
     rows = list(csv.DictReader((out / "figures" / "columns.csv").read_text().splitlines()))
     assert {row["column"] for row in rows} == {"size", "colour", "day"}
+
+
+def test_a_mixed_report_measures_as_its_verdict_does(mixed):
+    """PCA of the model's size on the curve, and the error of complete rows; a class is no column."""
+    mean, linear, own = mixed.comparison.scores
+    plate = charts.error_by_dimension(mixed)
+    assert plate is not None
+    curve = plate.numbers.rows
+    assert dict((row[1], row[2]) for row in curve if row[0] == "PCA")[2] == pytest.approx(linear.mse)
+    rows = ~np.isnan(mixed.x).any(1)
+    complete = mixed.stick.error(mixed.stick.measured(mixed.x[rows]), mixed.stick.measured(mixed.seen[rows]))
+    assert mixed.errors[rows].mean() == pytest.approx(complete.mean())
+    control = np.square((mixed.seen - mixed.x) / np.nanstd(mixed.learned, 0))[rows].mean()
+    assert abs(control - complete.mean()) > 0.01
 
 
 def test_contributions_of_a_mixed_table_add_up_by_column(mixed):

@@ -3,6 +3,7 @@
 from .comparison import Comparison, Score, beside
 from .denoising import Filtered, best_filter, filters, gaussian_filter, median_filter, wiener_filter
 from .linear import LinearProjection, ProbabilisticPCA, mean_predictor, pca, probabilistic_pca
+from .yardstick import Yardstick
 
 __all__ = [
     "Comparison",
@@ -10,6 +11,7 @@ __all__ = [
     "LinearProjection",
     "ProbabilisticPCA",
     "Score",
+    "Yardstick",
     "beside",
     "best_filter",
     "filters",

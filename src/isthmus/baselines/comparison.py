@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from ..metrics.arrays import Array, float64, paired
-from ..metrics.reconstruction import mse
+from ..metrics.arrays import Array, paired
 from ..metrics.significance import Paired
 from .linear import mean_predictor, pca
+from .yardstick import Yardstick
 
 
 class Score(NamedTuple):
@@ -70,6 +69,7 @@ def beside(
     data: str = "rows",
     *,
     units: str = "columns",
+    blocks: Sequence[slice] = (),
 ) -> Comparison:
     """A model's reconstruction of held-out rows beside the mean predictor's and that of PCA of the same size.
 
@@ -86,48 +86,30 @@ def beside(
         data: what a row is, in the plural, for the sentence: "digits".
         units: "columns" measures each column in its standard deviations over `train`, before PCA too; metres
             beside dollars have no other sum. "whole" leaves values as they are, for pixels and the like.
+        blocks: places of categories in a row, each a block of zeros and a one (`Schema.blocks`): a category
+            counts as one column (see `Yardstick`).
 
     >>> print(beside(x_train, x_test, 8, x_hat, "vae", "digits").verdict)  # doctest: +SKIP
     vae reconstructs held-out digits with 0.0166 mean squared error; PCA at the same 8 dimensions
     reaches 0.0250: the autoencoder wins by 34 %.
     """
-    if units not in ("columns", "whole"):
-        raise ValueError(f'units are "columns" or "whole", not {units!r}')
     test, reconstruction = paired(test, reconstruction)
-    train = float64(train)
-    if units == "columns":
-        scale = spread(train)
-        train, test, reconstruction = train / scale, test / scale, reconstruction / scale
-    observed = ~np.isnan(test)
-    average = mean_predictor(train).reconstruct(test)
-    worst = mse(test, average, observed)
+    stick = Yardstick.of(train, units, blocks)
+    train, test, reconstruction = (stick.measured(each) for each in (train, test, reconstruction))
+    guesses = mean_predictor(train).reconstruct(test), pca(train, dim).reconstruct(test), reconstruction
+    errors = [stick.error(test, guess) for guess in guesses]
+    worst = float(errors[0].mean())
 
-    def score(label: str, x_hat: Array) -> Score:
-        error = mse(test, x_hat, observed)
-        return Score(label, error, 1 - error / worst if worst else math.nan)
+    def score(label: str, error: Array) -> Score:
+        return Score(label, float(error.mean()), 1 - float(error.mean()) / worst if worst else math.nan)
 
-    linear = pca(train, dim).reconstruct(test)
-    scores = (
-        score("mean", average),
-        score(f"PCA {dim}", linear),
-        score(name, reconstruction),
-    )
-    gap = np.where(observed, np.square(test - linear) - np.square(test - reconstruction), 0.0)
-    per_row = gap.reshape(len(test), -1).sum(1) * (len(test) / observed.sum())
+    scores = score("mean", errors[0]), score(f"PCA {dim}", errors[1]), score(name, errors[2])
+    per_row = errors[1] - errors[2]
     error = float(per_row.std(ddof=1) / math.sqrt(len(test))) if len(test) > 1 else math.nan
     measure = "mean squared error" + (" (in standard deviations)" if units == "columns" else "")
     verdict = _verdict(*scores, dim, data, measure, float(per_row.mean()), error, len(test))
     test_of_it = Paired.of(per_row) if len(per_row) > 1 else None
     return Comparison(scores, verdict, float(per_row.mean()), error, test_of_it)
-
-
-def spread(train: Array) -> Array:
-    """The standard deviation of each column over what is there; 1 where that is constant or nothing."""
-    low, high = np.fmin.reduce(train), np.fmax.reduce(train)
-    varies = high > low  # a variance would round above zero
-    deviations = np.ones(train.shape[1:])
-    deviations[varies] = np.nanstd(train[:, varies], 0)
-    return deviations
 
 
 def _verdict(

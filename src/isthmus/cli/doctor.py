@@ -24,6 +24,7 @@ def doctor(
     elif test is None and not quiet:
         say("no rows were held out, so over-fitting and the error beside PCA's cannot be looked for")
     again = shlex.join(["isthmus", "fit", plan.model, plan.data, "--out", f"{folder}-again"])
+    schema = fitted.embedder.schema_
     embedder, train, test = numeric(fitted.embedder, train, test)
     found = examine(
         embedder,
@@ -32,6 +33,7 @@ def doctor(
         y_train=train.labels,
         y_test=None if test is None else test.labels,
         pixels=original.pixels,
+        blocks=() if schema is None else schema.blocks,
         command=again,
         data=plan.data,
     )

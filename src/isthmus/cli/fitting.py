@@ -77,7 +77,7 @@ def fit(
         "training": {"epochs": len(history.records), "why": history.why, "seconds": round(seconds, 3)},
     }
     shown, seen, unseen = numeric(embedder, few(train, plan.seed), test)
-    comparison = judge(shown, seen, unseen, given.name, given.pixels)
+    comparison = judge(shown, seen, unseen, given.name, given.pixels, embedder.schema_)
     found |= comparison.numbers()
     found |= {
         "plan": plan._asdict(),

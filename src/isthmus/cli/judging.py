@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..baselines import Comparison, beside
+from ..data.schema import Schema
 from ..estimators import Embedder
 from .source import Part
 
@@ -41,8 +42,13 @@ class Judgement(NamedTuple):
         }
 
 
-def judge(embedder: Embedder, train: Part, test: Part | None, data: str, pixels: bool) -> Judgement:
-    """`train` are the rows it was fitted to: the mean and PCA are fitted to them too."""
+def judge(
+    embedder: Embedder, train: Part, test: Part | None, data: str, pixels: bool, schema: Schema | None = None
+) -> Judgement:
+    """`train` are the rows it was fitted to: the mean and PCA are fitted to them too.
+
+    Of a mixed table with this `schema`, embedder and parts are those of encoded rows.
+    """
     if test is None:
         return Judgement(None, None, 0, "No rows were held out, so nothing is said of how good it is.")
     if not (np.fmax.reduce(train.x) > np.fmin.reduce(train.x)).any():
@@ -52,5 +58,6 @@ def judge(embedder: Embedder, train: Part, test: Part | None, data: str, pixels:
     name, dim = embedder.recipe_.name, embedder.model_.autoencoder.latent.dim
     seen = embedder.reconstruct(test.x, test.labels)
     units = "whole" if pixels else "columns"
-    comparison = beside(train.x, test.x, dim, seen, name, f"rows of {data}", units=units)
+    blocks = () if schema is None else schema.blocks
+    comparison = beside(train.x, test.x, dim, seen, name, f"rows of {data}", units=units, blocks=blocks)
     return Judgement(comparison, embedder.score(test.x, test.labels), len(test.x))

@@ -27,11 +27,12 @@ def report(
     fitted = opened(folder, trust)
     embedder, train, test, given = judged(fitted, data, labels, quiet)
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
-    judgement = judge(embedder, train, test, given.name, given.pixels)
+    schema = fitted.embedder.schema_
+    judgement = judge(embedder, train, test, given.name, given.pixels, schema)
     page = write_report(
         *(out or folder, embedder, train, test, given, judgement, metrics, say),
         history=read_history(folder),
-        schema=fitted.embedder.schema_,
+        schema=schema,
     )
     show(str(page))
 

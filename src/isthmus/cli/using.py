@@ -121,7 +121,7 @@ def evaluate(
 ) -> None:
     fitted = opened(folder, trust)
     embedder, train, test, given = judged(fitted, data, labels, quiet)
-    judgement = judge(embedder, train, test, given.name, given.pixels)
+    judgement = judge(embedder, train, test, given.name, given.pixels, fitted.embedder.schema_)
     show(judgement.numbers() if as_json else str(judgement))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,14 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import data as sources
-from ..baselines import mean_predictor, pca
+from ..baselines import Yardstick, mean_predictor, pca
+from ..data.schema import Schema
 from ..estimators import Embedder
-from ..estimators.door import frame_of
+from ..estimators.door import frame_of, table_of
 from ..metrics import holm, paired, suggest_dim
 from ..metrics.arrays import Array
 from ..recipes import Recipe, parameters
 from .results import Baseline, MethodComparison, MethodResult, verdict
-from .yardstick import Yardstick
 
 
 def compare(
@@ -60,7 +61,7 @@ def compare(
         epochs: as `Embedder`'s; "auto" gives each about 3000 steps.
         units: "columns" measures each column in its standard deviations over the training rows, "whole"
             leaves values as they are and scales by one number, for pixels and the like. Categories and dates
-            of a frame are measured as `Yardstick` says, for PCA too.
+            of a frame are measured as `isthmus.baselines.Yardstick` says, for PCA too.
         seed: of the split, and the first of the seeds.
         name: what a row is, in the plural: "digits".
         say: is told of each fit as it ends.
@@ -72,14 +73,12 @@ def compare(
     >>> print(compare(x, ["autoencoder", "vae"], dim=8).verdict)  # doctest: +SKIP
     Take vae: 0.0172 ± 0.0003 mean squared error on held-out rows, 28 % less than PCA ...
     """
-    if units not in ("columns", "whole"):
-        raise ValueError(f'units are "columns" or "whole", not {units!r}')
     if seeds < 1:
         raise ValueError(f"seeds is the number of fits of each method, 1 or more; got {seeds}")
     contenders = _named(methods)
     conditional = any("classes" in parameters(each.function) for each in contenders.values())
     train, held, y_train, y_held = _parts(data, y, test, y_test, seed, stratify=conditional)
-    arena = _Arena.of(train, held, Yardstick.of(train, units, options.get("columns")), units, dim, seed)
+    arena = _Arena.of(train, held, units, dim, seed, options.get("columns"))
     runs: dict[str, list[_Run]] = {each: [] for each in contenders}
     failed: dict[str, str] = {}
     stopped = False
@@ -119,6 +118,7 @@ class _Run(NamedTuple):
 class _Arena(NamedTuple):
     """The rows in the units compared in, and what costs nothing on them."""
 
+    schema: Schema | None
     stick: Yardstick
     target: Array  # (m, d), NaN where missing
     mean: Array  # (m,), squared errors of the mean
@@ -129,7 +129,13 @@ class _Arena(NamedTuple):
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, train: Any, held: Any, stick: Yardstick, units: str, dim: int | None, seed: int) -> _Arena:
+    def of(cls, train: Any, held: Any, units: str, dim: int | None, seed: int, kinds: Any) -> _Arena:
+        table = table_of(train, kinds)
+        schema = None if table is None else Schema.infer(table, kinds)
+        if schema is not None:
+            train = schema.encode(table)
+            held = schema.encode(held, remark=lambda words: warnings.warn(words, stacklevel=3))
+        stick = Yardstick.of(train, units, () if schema is None else schema.blocks)
         x, target = stick.measured(train), stick.measured(held)
         notes: tuple[str, ...] = ()
         if dim is None:
@@ -137,7 +143,7 @@ class _Arena(NamedTuple):
             notes = (note,)
         mean = stick.error(target, mean_predictor(x).reconstruct(target))
         linear = stick.error(target, pca(x, dim).reconstruct(target))
-        return cls(stick, target, mean, linear, dim, units, len(x), notes)
+        return cls(schema, stick, target, mean, linear, dim, units, len(x), notes)
 
     def fit(
         self, recipe: Recipe, train: Any, held: Any, y: Any, y_held: Any, seed: int, epochs: Any, options: Any
@@ -148,7 +154,9 @@ class _Arena(NamedTuple):
         if inspect.signature(recipe.function).parameters["features"].annotation == "int":
             train, held = (_laid_out(each) for each in (train, held))
         embedder.fit(train, y)
-        return self.stick.error(self.target, self.stick.seen(embedder, held, y_held))
+        if self.schema is not None:  # what is judged is encoded: of categories, the probabilities
+            embedder, held = embedder.on_numbers(), self.schema.encode(held)
+        return self.stick.error(self.target, self.stick.measured(embedder.reconstruct(held, y_held)))
 
     def judged(
         self, runs: dict[str, list[_Run]], failed: dict[str, str], seeds: int, name: str, stopped: bool

@@ -81,6 +81,11 @@ class Schema:
         return found
 
     @property
+    def blocks(self) -> tuple[slice, ...]:
+        """Where each category stands in an encoded row."""
+        return tuple(self.places[column.name] for column in self.learned if column.kind == "category")
+
+    @property
     def names(self) -> list[str]:
         """Of the columns of encoded rows: price, and city=Graz for a class."""
         found = []

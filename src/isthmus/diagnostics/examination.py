@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,8 +57,8 @@ class Half(NamedTuple):
 class Patient(NamedTuple):
     """A fitted model, both halves of its rows, and how it was made.
 
-    `pixels` says that all columns share a unit; `command` and `data` are what a remedy begins with and what
-    it speaks of.
+    `pixels` says that all columns share a unit, and `blocks` where a row holds categories; `command` and
+    `data` are what a remedy begins with and what it speaks of.
     """
 
     embedder: Embedder
@@ -66,6 +67,7 @@ class Patient(NamedTuple):
     pixels: bool
     command: str
     data: str
+    blocks: Sequence[slice] = ()
 
     @property
     def recipe(self) -> Recipe:
@@ -93,7 +95,8 @@ class Patient(NamedTuple):
             return None
         name = self.recipe.name
         units = "whole" if self.pixels else "columns"
-        return beside(self.train.target, self.test.target, self.dim, self.test.seen, name, units=units)
+        parts = self.train.target, self.test.target, self.dim, self.test.seen
+        return beside(*parts, name, units=units, blocks=self.blocks)
 
 
 class Diagnosis(NamedTuple):
@@ -140,6 +143,7 @@ def examine(
     y_train: Any = None,
     y_test: Any = None,
     pixels: bool = False,
+    blocks: Sequence[slice] | None = None,
     command: str | None = None,
     data: str = "X",
 ) -> Diagnosis:
@@ -152,6 +156,7 @@ def examine(
         embedder: fitted. train: the rows it was fitted to. test: rows it has not seen.
         y_train, y_test: labels, where the method is conditional.
         pixels: whether all columns share a unit, so that unequal spreads mean nothing.
+        blocks: of encoded rows, the places of categories; by default what the embedder's schema says.
         command: what a remedy begins with; by default `isthmus fit METHOD X`.
         data: what the rows are called, in remedies.
 
@@ -161,7 +166,10 @@ def examine(
 
     name = embedder.recipe_.name
     halves = _half(embedder, train, y_train), None if test is None else _half(embedder, test, y_test)
-    patient = Patient(embedder, *halves, pixels, command or f"isthmus fit {name} {data}", data)
+    if blocks is None:
+        schema = getattr(embedder, "schema_", None)  # what an earlier version pickled has none
+        blocks = () if schema is None else schema.blocks
+    patient = Patient(embedder, *halves, pixels, command or f"isthmus fit {name} {data}", data, blocks)
     found = [finding for finding in (check(patient) for check in CHECKS.values()) if finding is not None]
     found.sort(key=lambda each: SEVERITIES.index(each.severity))
     rows = "no rows held out" if patient.test is None else f"{len(patient.test.target)} held-out rows"

@@ -40,6 +40,7 @@ def health(study: Study) -> Section:
         y_train=study.train.labels,
         y_test=None if test is None else test.labels,
         pixels=study.units == "whole",
+        blocks=() if study.schema is None else study.schema.blocks,
         command=plan and shlex.join(["isthmus", "fit", plan["model"], plan["data"]]),
         data=plan["data"] if plan else "X",
     )

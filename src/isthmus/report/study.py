@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ..baselines import Comparison
-from ..baselines.comparison import spread
+from ..baselines import Comparison, Yardstick
+from ..baselines.yardstick import flat
 from ..data import MappedRows, Rows
 from ..data.schema import Schema
 from ..estimators import Embedder
@@ -132,9 +132,14 @@ class Study:
         return fields_of(self.schema, self.names)
 
     @cached_property
+    def stick(self) -> Yardstick:
+        """What errors are measured with, as the verdict's are."""
+        return Yardstick.of(self.learned, self.units, () if self.schema is None else self.schema.blocks)
+
+    @property
     def unit(self) -> np.ndarray:
-        """(d,): what errors are measured in: standard deviations of the training columns, or 1 for pixels."""
-        return spread(self.learned) if self.units == "columns" else np.ones(self.learned.shape[1])
+        """(d,): standard deviations of the training columns, or 1 for pixels."""
+        return self.stick.scale
 
     @cached_property
     def grey(self) -> tuple[float, float]:
@@ -150,9 +155,7 @@ class Study:
     @cached_property
     def errors(self) -> np.ndarray:
         """(n,): the mean squared error of each row, in those units, over what is there."""
-        gap = np.square((self.seen - self.x) / self.unit)
-        there = ~np.isnan(gap)
-        return np.where(there, gap, 0.0).sum(1) / np.maximum(there.sum(1), 1)
+        return self.stick.error_within(self.stick.measured(self.x), self.stick.measured(self.seen))
 
     @cached_property
     def net_rows(self) -> Rows | MappedRows:
@@ -208,7 +211,3 @@ def _some(x: np.ndarray, values: int) -> np.ndarray:
     """Places of rows, in order, that hold about so many values."""
     n, most = len(x), max(500, values // max(1, x[0].size))
     return np.arange(n) if n <= most else np.sort(np.random.default_rng(0).choice(n, most, replace=False))
-
-
-def flat(x: np.ndarray) -> np.ndarray:
-    return np.asarray(x, np.float64).reshape(len(x), -1)

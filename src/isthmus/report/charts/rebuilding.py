@@ -89,12 +89,9 @@ def error_by_dimension(study: Study) -> Plate | None:
     most = min(*learned.shape, max(2 * dim, 12))
     projection = pca(learned, most)
     test = study.x / study.unit
-    there = ~np.isnan(test)
     steps = sorted({*np.unique(np.linspace(1, most, 24).round().astype(int)).tolist(), min(dim, most)})
     curve = [
-        float(np.square(np.where(there, test - projection.truncated(k).reconstruct(test), 0)).sum())
-        / max(1, there.sum())
-        for k in steps
+        float(study.stick.error(test, projection.truncated(k).reconstruct(test)).mean()) for k in steps
     ]
     figure = canvas(WIDE, 3.1)
     axis = bare(figure.subplots(), grid="both")
