@@ -15,7 +15,7 @@ from .holding import rule_of
 from .misuse import Misuse, hint
 from .settings import arguments
 from .source import Part, Source, source
-from .tables import kinds_of
+from .tables import kinds_of, settled
 
 
 class Plan(NamedTuple):
@@ -75,7 +75,8 @@ class Plan(NamedTuple):
     def parts(self, given: Source) -> tuple[Part, Part | None, str]:
         """Rows to fit and rows to judge by; for a conditional method every label is in both."""
         by_label = "classes" in parameters(named(self.model))
-        return given.parts(self.test, self.seed, by_label, self.split)
+        train, test, held = given.parts(self.test, self.seed, by_label, self.split)
+        return *settled(self.kinds(), train, test), held
 
     def _check_choices(self) -> None:
         families = [n for n, v in vars(likelihoods).items() if inspect.isfunction(v)]

@@ -14,6 +14,7 @@ from .. import data
 from ..data.blocks import Blocks, blocks
 from ..data.frames import FRAMES, ending
 from ..data.guessing import without_words
+from ..data.identifiers import counted, identifiers
 from ..data.schema import Schema
 from ..estimators import Embedder
 from ..estimators.door import table_of
@@ -60,6 +61,9 @@ class Read(NamedTuple):
 def read_table(text: str, framed: bool, size: int | None = None) -> Read:
     """A file of numbers as an array; of anything else, or where it is to be `framed`, as a frame.
 
+    Of numbers one column may identify rows, such as an id or an index: that makes it a table of several kinds
+    of columns, which is a frame.
+
     Raises:
         DataError: where its contents cannot be used.
     """
@@ -67,14 +71,23 @@ def read_table(text: str, framed: bool, size: int | None = None) -> Read:
     if ending(path) not in FRAMES:
         return _numbers(text, size)
     if not framed:
+        complaint = None
         try:
-            return _numbers(text, size)
+            found = _numbers(text, size)
         except data.DataError as error:
             complaint = error
+        else:
+            ids = _identifiers(found)
+            if not ids:
+                return found
+            if isinstance(found.values, Blocks):
+                return _told(found, ids, "leave it out of a file larger than memory")
         try:
             import pandas  # noqa: F401
             import pyarrow  # noqa: F401
         except ImportError:
+            if complaint is None:
+                return _told(found, ids, "leave it out, or pip install 'isthmus[tables]'")
             hint = "tables of words and numbers need more: pip install 'isthmus[tables]'"
             raise data.DataError(f"{complaint} ({hint})") from complaint
     frame = data.read_frame(path.expanduser())
@@ -91,6 +104,28 @@ def _numbers(text: str, size: int | None) -> Read:
     if not isinstance(values, Blocks):
         values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
     return Read(values, table.columns, table.labels, table.name)
+
+
+def _identifiers(found: Read) -> dict[str, str]:
+    """Columns of numbers that identify rows, and why; of what is larger than memory by its first rows."""
+    values = (
+        next(part for _, part in found.values.spans()) if isinstance(found.values, Blocks) else found.values
+    )
+    if values.ndim != 2:
+        return {}
+    if found.columns is not None:
+        return identifiers(zip(found.columns, values.T))
+    why = counted(values[:, 0])
+    return {"column 1": why} if why else {}
+
+
+def _told(found: Read, ids: Mapping[str, str], remedy: str) -> Read:
+    """The table as it is, and a note on each column that identifies rows and is learned from all the same."""
+    notes = [
+        f"column {name!r} looks like an identifier ({why}), and is learned from: {remedy}"
+        for name, why in ids.items()
+    ]
+    return found._replace(notes=(*found.notes, *notes))
 
 
 def _labels(cells: np.ndarray) -> np.ndarray:
@@ -139,6 +174,13 @@ def numeric(embedder: Embedder, *parts: Any) -> tuple[Any, ...]:
     with quietly():
         seen = [None if part is None else part._replace(x=schema.encode(part.x)) for part in parts]
     return embedder.on_numbers(), *seen
+
+
+def settled(kinds: Mapping[str, str], train: Any, test: Any) -> tuple[Any, Any]:
+    """Parts of a frame as arrays, where rows to learn from are but numbers: too few to tell an identifier."""
+    if not hasattr(train.x, "columns") or table_of(train.x, kinds) is not None:
+        return train, test
+    return tuple(p and p._replace(x=np.asarray(data.read(p.x).values)) for p in (train, test))
 
 
 def names_of(embedder: Embedder, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -64,7 +64,7 @@ def compare(
             of a frame are measured as `isthmus.baselines.Yardstick` says, for PCA too.
         seed: of the split, and the first of the seeds.
         name: what a row is, in the plural: "digits".
-        say: is told of each fit as it ends.
+        say: is told what columns were taken for, and of each fit as it ends.
         options: anything else that `Embedder` takes: batch_size, lr, likelihood …
 
     Raises:
@@ -79,6 +79,8 @@ def compare(
     conditional = any("classes" in parameters(each.function) for each in contenders.values())
     train, held, y_train, y_held = _parts(data, y, test, y_test, seed, stratify=conditional)
     arena = _Arena.of(train, held, units, dim, seed, options.get("columns"))
+    for line in arena.taken_for:
+        say(line)
     runs: dict[str, list[_Run]] = {each: [] for each in contenders}
     failed: dict[str, str] = {}
     stopped = False
@@ -127,6 +129,11 @@ class _Arena(NamedTuple):
     units: str
     train_rows: int
     notes: tuple[str, ...]
+
+    @property
+    def taken_for(self) -> tuple[str, ...]:
+        """What the columns of a frame were taken for, in words."""
+        return () if self.schema is None else tuple(self.schema.describe())
 
     @classmethod
     def of(cls, train: Any, held: Any, units: str, dim: int | None, seed: int, kinds: Any) -> _Arena:

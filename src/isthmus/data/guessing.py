@@ -10,6 +10,7 @@ import numpy as np
 
 from .csvs import MISSING
 from .dates import as_dates, from_seconds, pattern_of, seconds, step_of
+from .identifiers import identifying
 from .series import is_category, is_text, lowered, plain, stripped, there
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ PAIRS = (
     ("nein", "ja"),
     ("non", "oui"),
 )
-NAMED_ID = re.compile(r"(^|[\W_])(id|uuid|guid|key|index)$|[a-z](Id|ID)$|^unnamed", re.I)
 CODE = re.compile(r"\s*[-+]?0\d")  # 007 is a name
 
 
@@ -74,15 +74,8 @@ def _guess_number(values: np.ndarray, name: str) -> tuple[str, str]:
     low, high = values.min(), values.max()
     if not (values == np.floor(values)).all():
         return "number", f"numbers from {low:.6g} to {high:.6g}"
-    distinct = len(np.unique(values))
-    if distinct == len(values) and len(values) >= 10:
-        if len(values) >= 0.5 * (high - low + 1):
-            return (
-                "identifier",
-                f"each row has a whole number of its own, and they count from {low:.0f} to {high:.0f}",
-            )
-        if NAMED_ID.search(name):
-            return "identifier", "each row has a whole number of its own, and the name says identifier"
+    if why := identifying(values, name):
+        return "identifier", why
     return "whole number", f"whole numbers from {low:.15g} to {high:.15g}"
 
 

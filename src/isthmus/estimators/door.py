@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..data import DataError, read, read_frame
 from ..data.blocks import blocks
+from ..data.identifiers import identifiers
 from ..data.preparation import named_family
 from ..likelihoods import gaussian
 
@@ -33,7 +34,9 @@ def values_of(X: Any) -> Any:
 
 
 def table_of(X: Any, asked: Mapping[str, str] | None = None) -> Any:
-    """A pandas frame, where some columns are no plain numbers or kinds are `asked` for; otherwise None.
+    """A pandas frame, where some columns are no plain numbers or identify rows, or kinds are `asked` for.
+
+    Otherwise None: all columns are numbers to learn from.
 
     Raises:
         DataError: where kinds are `asked` for of something that has no names of columns.
@@ -45,10 +48,13 @@ def table_of(X: Any, asked: Mapping[str, str] | None = None) -> Any:
             )
         return None
     kinds = [str(kind).lower() for kind in getattr(X, "dtypes", ())]
-    if not asked and all(PLAIN.match(kind) for kind in kinds):
+    plain = all(PLAIN.match(kind) for kind in kinds)
+    if not asked and plain and not (kinds and identifiers(_numbers(X))):
         return None
     frame = frame_of(X)
-    return frame if asked or not all(_is_plain(frame[name]) for name in frame.columns) else None
+    if asked or plain or not all(_is_plain(frame[name]) for name in frame.columns):
+        return frame
+    return frame if identifiers(_numbers(frame)) else None
 
 
 def frame_of(X: Any) -> Any:
@@ -70,6 +76,13 @@ def numbers_of(method: Any, likelihood: Any) -> Any:
         return named_family(likelihood) if isinstance(likelihood, str) else likelihood
     default = inspect.signature(method).parameters.get("likelihood")
     return gaussian if default is None else default.default
+
+
+def _numbers(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:
+    """Each column of plain numbers, by name, without what is missing."""
+    for name, cells in frame.items() if hasattr(frame, "items") else zip(frame.columns, frame):
+        there = cells.dropna() if hasattr(cells, "dropna") else cells.drop_nulls()
+        yield name, np.asarray(there, np.float64)
 
 
 def _is_plain(series: Any) -> bool:
