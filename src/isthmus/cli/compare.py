@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..comparing import MethodComparison
 from ..comparing import compare as contest
 from ..recipes import Recipe, named, parameters
+from ..runs import machine
 from ..training import write_atomically
 from .holding import few, rule_of
 from .misuse import Misuse, Stopped
@@ -18,6 +21,8 @@ from .output import say, show, to_json
 from .plan import read
 from .settings import arguments
 from .tables import kinds_of, remarking
+
+FILES = (".csv", ".json")  # that --out may name; anything else is a folder
 
 
 class Asked(NamedTuple):
@@ -41,8 +46,8 @@ def compare(
     data: str, methods: Sequence[str], asked: Asked, out: Path | None, as_json: bool, quiet: bool
 ) -> None:
     """Carry out the comparison. Raises what `isthmus.cli.run` turns into an exit status."""
-    if out is not None and out.suffix not in (".csv", ".json"):
-        raise Misuse(f"--out {out}: a comparison is written as .csv or .json")
+    if out is not None:
+        _check(out)
     recipes = _recipes(methods, asked.settings)
     rule_of(asked.split)
     kinds = kinds_of(asked.columns)
@@ -76,15 +81,16 @@ def compare(
             columns=kinds or None,
         )
     record = {
-        "data": {"name": given.name, "sha256": given.fingerprint()},
+        "data": {"name": given.name, "size": train.size, "held": held, "sha256": given.fingerprint()},
         **asked._asdict(),
         **found.to_json(),
+        "command": shlex.join(["isthmus", *sys.argv[1:]]),
+        "machine": machine(),
     }
-    if out is not None:
-        write_atomically(out, (to_json(record) + "\n" if out.suffix == ".json" else _csv(found)).encode())
     show(record if as_json else str(found))
     if out is not None:
-        remark(f"written to {out}")
+        page = _write(out, found, record, remark)
+        remark(f"written to {out}" + (f"; open {page}" if page else ""))
     if found.stopped:
         raise Stopped("stopped; what was finished is above" + (f" and in {out}" if out is not None else ""))
 
@@ -114,6 +120,34 @@ def _recipes(methods: Sequence[str], settings: Sequence[str]) -> dict[str, Recip
 
 def _setting(text: str) -> str:
     return text.partition("=")[0].strip().replace("-", "_").partition(".")[0]
+
+
+def _check(out: Path) -> None:
+    """Refuse, before any fit, what a comparison cannot be written to."""
+    if out.suffix not in FILES and (out.is_file() or (out.suffix and not out.is_dir())):
+        raise Misuse(f"--out {out}: a comparison is written as .csv or .json, or into a folder")
+    if (out / "recipe.json").exists():
+        raise Misuse(f"--out {out}: there is a run in this folder; give the comparison one of its own")
+
+
+def _write(
+    out: Path, found: MethodComparison, record: Mapping[str, Any], remark: Callable[[str], None]
+) -> Path | None:
+    """One file; or all into a folder, with a page, whose path is given back."""
+    content = {".json": to_json(record) + "\n", ".csv": _csv(found)}
+    if out.suffix in FILES:
+        write_atomically(out, content[out.suffix].encode())
+        return None
+    for ending, text in content.items():
+        write_atomically(out / f"comparison{ending}", text.encode())
+    from ..report import drawing
+
+    if not drawing.available():
+        remark(f"no report: {drawing.MISSING}")
+        return None
+    from ..report.compared import write
+
+    return write(found, record, out)
 
 
 def _csv(found: MethodComparison) -> str:

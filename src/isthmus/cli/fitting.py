@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 import time
@@ -17,13 +16,13 @@ from ..runs import machine, versions
 from ..training import write_atomically
 from . import config
 from .folder import UNFINISHED, abandon, begin
-from .holding import few, stretches
+from .holding import few
 from .judging import judge
 from .misuse import Misuse, Stopped
 from .output import say, show, to_json
 from .plan import Plan
 from .reporting import write_report
-from .source import Part, Source
+from .source import Source
 from .tables import check, names_of, numeric
 
 
@@ -41,7 +40,7 @@ def fit(
     folder = out or Path("runs") / f"{recipe.name}-{given.name}"
     fingerprint = given.fingerprint()
     resumes = begin(folder, {**plan._asdict(), "sha256": fingerprint}, force)
-    remark(f"{given.name}: {len(given.all.x)} rows of {_size(given.all)}; {held}")
+    remark(f"{given.name}: {len(given.all.x)} rows of {given.all.size}; {held}")
     remark(*given.notes)
     if resumes:
         remark(f"going on with the interrupted run in {folder}")
@@ -69,7 +68,7 @@ def fit(
             "name": given.name,
             "rows": len(train.x),
             "shape": list(train.x.shape[1:]),
-            "missing": _missing(given.all),
+            "missing": given.all.missing,
             "columns": given.columns,
             "sha256": fingerprint,
         },
@@ -132,15 +131,3 @@ def finish(folder: Path, embedder: Embedder, given: Source, found: dict[str, Any
         del embedder.feature_names_in_  # arrays without names are handed on
     write_atomically(folder / "metrics.json", to_json(found).encode())
     (folder / UNFINISHED).unlink()
-
-
-def _size(part: Part) -> str:
-    shape, missing = part.x.shape[1:], _missing(part)
-    size = f"{shape[0]} columns" if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
-    return size + (f", {missing} of {math.prod(part.x.shape)} values missing" if missing else "")
-
-
-def _missing(part: Part) -> int:
-    if hasattr(part.x, "isna"):
-        return int(part.x.isna().sum().sum())
-    return sum(int(np.isnan(some).sum()) for some in stretches(part.x)) if part.x.dtype.kind == "f" else 0

@@ -31,6 +31,21 @@ class Part(NamedTuple):
     labels: np.ndarray | None
     places: np.ndarray | None = None
 
+    @property
+    def size(self) -> str:
+        """What a row is, in words, and how many values are missing."""
+        shape, missing = self.x.shape[1:], self.missing
+        size = f"{shape[0]} columns" if len(shape) == 1 else f"{' x '.join(map(str, shape))} values"
+        return size + (f", {missing} of {math.prod(self.x.shape)} values missing" if missing else "")
+
+    @property
+    def missing(self) -> int:
+        if hasattr(self.x, "isna"):
+            return int(self.x.isna().sum().sum())
+        if self.x.dtype.kind != "f":
+            return 0
+        return sum(int(np.isnan(some).sum()) for some in stretches(self.x))
+
     def take(self, index: np.ndarray) -> Part:
         return Part(picked(self.x, index), None if self.labels is None else self.labels[index], index)
 

@@ -216,6 +216,7 @@ class _Arena(NamedTuple):
             self.units,
             self.notes,
             stopped,
+            self.taken_for,
         )
 
 

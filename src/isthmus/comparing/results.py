@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..metrics import Paired
+from ..baselines.comparison import Outcome
+from ..metrics import Interval, Paired
 from ..runs import versions
 
 LEVEL = 0.05  # of p, after Holm's correction
@@ -41,6 +42,24 @@ class MethodResult(NamedTuple):
         """Between seeds; of a single seed nobody knows it."""
         return float(np.std(self.mse, ddof=1)) if len(self.mse) > 1 else math.nan
 
+    def change(self, linear: float) -> Interval:
+        """Its error against PCA's, `linear`, as a share of that: −0.2 is a fifth less, and −1 the least."""
+        if self.versus_pca is None or not linear:
+            return Interval(math.nan, math.nan, math.nan)
+        _, low, high, level = self.versus_pca.interval
+        return Interval(self.mean / linear - 1, max(-1.0, -high / linear), -low / linear, level)
+
+    def outcome(self, baselines: Sequence[Baseline]) -> Outcome:
+        """Whether it is better than PCA: surely, and by more than half a percent of PCA's error."""
+        mean, linear = baselines
+        if linear.mse <= 1e-20 * mean.mse:
+            return Outcome.EXACT
+        if self.mean >= mean.mse:
+            return Outcome.NOTHING
+        if self.p > LEVEL or abs(self.mean / linear.mse - 1) <= SLIGHT:
+            return Outcome.DRAW
+        return Outcome.WINS if self.mean < linear.mse else Outcome.LOSES
+
 
 class Baseline(NamedTuple):
     """What costs nothing: mean squared error and R² on the same rows."""
@@ -58,7 +77,7 @@ class MethodComparison(NamedTuple):
         baselines: the mean of the training rows, and PCA of the same size.
         best_two: the runner-up's error minus the winner's, paired by row; None below two methods.
         verdict: one or two sentences; they say so when every autoencoder loses.
-        notes: what was chosen along the way.
+        notes: what was chosen along the way. taken_for: what the columns of a frame were taken for.
         stopped: whether Ctrl-C came before all was done.
     """
 
@@ -72,6 +91,17 @@ class MethodComparison(NamedTuple):
     units: str
     notes: tuple[str, ...] = ()
     stopped: bool = False
+    taken_for: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> list[MethodResult]:
+        """Methods that were fitted, the best first."""
+        return [each for each in self.results if each.versus_pca is not None]
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Of the best method beside PCA; None where none was fitted."""
+        return self.done[0].outcome(self.baselines) if self.done else None
 
     def __str__(self) -> str:
         linear = self.baselines[1].mse
@@ -79,18 +109,15 @@ class MethodComparison(NamedTuple):
         table += [
             [name, short(error), "", f"{share:.3f}", "", "", "", ""] for name, error, share in self.baselines
         ]
-        for each in self.results:
-            if each.versus_pca is None:
-                continue
-            ends = each.versus_pca.interval.high, each.versus_pca.interval.low
-            low, high = (-100 * end / linear if linear else math.nan for end in ends)
+        for each in self.done:
+            change, low, high = (100 * share for share in each.change(linear)[:3])
             table.append(
                 [
                     each.name,
                     short(each.mean),
                     "" if math.isnan(each.sd) else f"{each.sd:.2g}",
                     f"{each.r2:.3f}",
-                    f"{100 * (each.mean / linear - 1):+.1f} %" if linear else "",
+                    f"{change:+.1f} %" if linear else "",
                     f"{low:+.1f} to {high:+.1f} %",
                     f"{each.p:.2g}",
                     f"{each.seconds:.1f}",
@@ -116,6 +143,7 @@ class MethodComparison(NamedTuple):
             "best_two": None if self.best_two is None else _test(self.best_two),
             "verdict": self.verdict,
             "notes": list(self.notes),
+            "taken_for": list(self.taken_for),
             "stopped": self.stopped,
             "versions": versions(),
         }
@@ -141,7 +169,8 @@ def verdict(
         return "No method was fitted, so nothing is said."
     best = done[0]
     of = f" (best of {len(done)})" if len(done) > 1 else ""
-    if linear.mse <= 1e-20 * mean.mse:
+    outcome = best.outcome(baselines)
+    if outcome is Outcome.EXACT:
         return f"PCA with {dim} components is exact on held-out {name}: there is nothing to win. Take PCA."
     change = 1 - best.mean / linear.mse
     error = short(best.mean) + ("" if math.isnan(best.sd) else f" ± {best.sd:.2g}")
@@ -149,19 +178,19 @@ def verdict(
     assert best.versus_pca is not None
     low, high = (100 * end / linear.mse for end in best.versus_pca.interval[1:3])
     p = f"p = {best.p:.2g}"
-    if best.mean >= mean.mse:
+    if outcome is Outcome.NOTHING:
         return (
             f"Take PCA: the best, {best.name}, has learned nothing; its {error} is no better than the mean's "
             f"{short(mean.mse)} on held-out {name}."
         )
-    if _better(best, linear.mse):
+    if outcome is Outcome.WINS:
         sentence = (
             f"Take {best.name}{of}: {error} mean squared error on held-out {name}, {100 * change:.0f} % less "
             f"than PCA's {short(linear.mse)} at the same {size} "
             f"(95 %: {low:.0f} to {min(high, 100):.0f} %; {p}), "
             f"ahead in {best.ahead} of {len(best.mse)} seeds."
         )
-    elif best.p <= LEVEL and change < -SLIGHT:
+    elif outcome is Outcome.LOSES:
         sentence = (
             f"Take PCA: the best autoencoder, {best.name}, loses to it by {-100 * change:.0f} % on held-out "
             f"{name} at {size} ({error} against {short(linear.mse)}; {p})."
@@ -172,7 +201,7 @@ def verdict(
             f"{size}; the best, {best.name}, has {error} against {short(linear.mse)} "
             f"({-100 * change:+.1f} %; 95 %: {-high:+.1f} to {-low:+.1f} %; {p})."
         )
-    if best_two is not None and _better(best, linear.mse):
+    if best_two is not None and outcome is Outcome.WINS:
         second = done[1]
         apart = best_two.p <= LEVEL and best_two.difference > SLIGHT * best.mean
         sentence += (
@@ -180,14 +209,10 @@ def verdict(
             if apart
             else f" {second.name} is not told apart from it ({short(second.mean)}; p = {best_two.p:.2g})."
         )
-        losing = [each.name for each in done[1:] if not _better(each, linear.mse)]
+        losing = [each.name for each in done[1:] if each.outcome(baselines) is not Outcome.WINS]
         if losing:
             sentence += f" Not better than PCA: {', '.join(losing)}."
     return sentence
-
-
-def _better(result: MethodResult, linear: float) -> bool:
-    return result.p <= LEVEL and result.mean < (1 - SLIGHT) * linear
 
 
 def short(value: float) -> str:

@@ -7,6 +7,6 @@ PAGE, FOLDER = "report.html", "figures"
 FIGURES = (
     *("baselines", "columns", "contributions", "dependence", "dimensions", "error_by_dimension"),
     *("interpolations", "latent_map", "learning_curve", "marginals", "reconstructions", "samples", "scores"),
-    *("surprising", "traversals"),
+    *("seeds", "surprising", "traversals"),
 )
 ENDINGS = (".png", ".svg", ".csv")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..training import write_atomically
 from . import ENDINGS, FIGURES, FOLDER, PAGE
@@ -18,20 +19,38 @@ from .verdict import headline, mood
 ATTACHED = 150_000  # bytes of a figure's numbers that the page carries; more are in the folder alone
 
 
+class Front(NamedTuple):
+    """What stands above the chapters: what the page is about, and the verdict in a few words.
+
+    `mood` is good, even, bad or none, and colours the headline; `version` is that of isthmus.
+    """
+
+    title: str
+    headline: str
+    mood: str
+    version: str
+
+
 def write(study: Study, folder: Path) -> Path:
+    """The report of a fitted model: all that `SECTIONS` have to say of it."""
+    version = study.metrics.get("versions", {}).get("isthmus", "")
+    front = Front(f"{study.name} on {study.data}", headline(study), mood(study), version)
+    return publish(front, [section for make in SECTIONS if (section := make(study)) is not None], folder)
+
+
+def publish(front: Front, sections: Sequence[Section], folder: Path) -> Path:
     """`report.html` into the folder, and every figure as PNG, SVG and CSV into its `figures/`."""
-    sections = [section for make in SECTIONS if (section := make(study)) is not None]
     drawn = {plate.name: _save(plate, folder / FOLDER) for each in sections for plate in _plates(each)}
     for name in FIGURES:
         if name not in drawn:  # of a report before this one
             for ending in ENDINGS:
                 (folder / FOLDER / f"{name}{ending}").unlink(missing_ok=True)
     path = folder / PAGE
-    write_atomically(path, render(study, sections, drawn).encode())
+    write_atomically(path, render(front, sections, drawn).encode())
     return path
 
 
-def render(study: Study, sections: list[Section], drawn: dict[str, str]) -> str:
+def render(front: Front, sections: Sequence[Section], drawn: dict[str, str]) -> str:
     """The page; `drawn` holds the SVG of every figure."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -48,10 +67,8 @@ def render(study: Study, sections: list[Section], drawn: dict[str, str]) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.jinja").render(
-        study=study,
+        front=front,
         sections=sections,
-        headline=headline(study),
-        mood=mood(study),
         picture=picture,
         kind_of=lambda block: type(block).__name__,
         attached=_attached,

@@ -6,7 +6,7 @@ To add a chapter, write such a function and put it into `SECTIONS`.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -194,15 +194,21 @@ def surprising(study: Study) -> Section:
 
 def reproduce(study: Study) -> Section:
     """All that is needed to do it again."""
-    known = study.metrics
+    return again(
+        study.metrics,
+        "The same command on the same data with the same versions gives the same weights on a CPU.",
+    )
+
+
+def again(known: Mapping[str, Any], lead: str) -> Section:
+    """Command, seed, data, versions and machine."""
     facts = [
         ("Command", known.get("command", "")),
         ("Seed", str(known.get("seed", ""))),
-        ("Data", f"{study.data}, SHA-256 {known['data'].get('sha256', '')}"),
+        ("Data", f"{known['data']['name']}, SHA-256 {known['data'].get('sha256', '')}"),
         ("Versions", ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items())),
         ("Machine", ", ".join(f"{k} {v}" for k, v in known.get("machine", {}).items())),
     ]
-    lead = "The same command on the same data with the same versions gives the same weights on a CPU."
     return Section("reproduce", "Doing it again", lead, [Facts([f for f in facts if f[1]], code=True)])
 
 

@@ -121,7 +121,7 @@ def compare(
     seed: Seed = 0,
     batch_size: BatchSize = 128,
     lr: Rate = 2e-3,
-    out: Annotated[Path | None, typer.Option(help="Where to write, .csv or .json.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for report.html and numbers, or .csv or .json.")] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -130,7 +130,7 @@ def compare(
     Each is fitted with several seeds to the same rows, and judged on rows that none has seen.
     After Ctrl-C, what was finished is judged.
 
-    Example: isthmus compare digits autoencoder vae denoising --seeds 3
+    Example: isthmus compare digits autoencoder vae denoising --seeds 3 --out runs/compared
     """
     from ..compare import Asked, compare
 
