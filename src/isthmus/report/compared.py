@@ -63,7 +63,7 @@ def table(found: MethodComparison) -> Section:
         [each.name, "baseline", short(each.mse), number(each.r2), *[""] * 5] for each in found.baselines
     ]
     rows += [_line(each, found) for each in found.done]
-    heads = ["Method", "Beside PCA", "Test error ± seeds", "R²", "To PCA", "95 %", "p", "Ahead", "Seconds"]
+    heads = ["Method", "Beside PCA", "Error ± seeds", "R²", "To PCA", "95 %", "p", "Ahead", "Time"]
     listed = Table(
         heads,
         rows,
@@ -189,14 +189,14 @@ def _line(each: MethodResult, found: MethodComparison) -> list[str]:
         f"{_signed(change.estimate)}\u00a0%" if known else "–",
         f"{_signed(change.low)} to {_signed(change.high)}\u00a0%" if known else "–",
         number(each.p, 2),
-        f"{each.ahead} of {len(each.mse)}",
-        f"{each.seconds:.1f}",
+        f"{each.ahead}/{len(each.mse)}",
+        f"{each.seconds:.1f}\u00a0s",
     ]
 
 
 def _signed(share: float) -> str:
-    """In percent, without its sign of percent."""
-    return f"{100 * share:+.1f}".replace("-", "−")
+    """In percent, without its sign of percent; from ten percent on without decimals."""
+    return f"{100 * share:+.{1 if abs(share) < 0.0995 else 0}f}".replace("-", "−")
 
 
 def _reading() -> str:
@@ -205,7 +205,7 @@ def _reading() -> str:
         "average over seeds has, with the range that holds it at 95 %; both are paired row by row. p is how "
         "often chance alone would give as large a difference, by flips of signs, corrected for the number of "
         f"methods (Holm). Better or worse is said where p is at most {LEVEL:g} and the difference more than "
-        f"{100 * SLIGHT:g} % of PCA’s error. Ahead counts seeds that beat PCA; seconds are of a fit."
+        f"{100 * SLIGHT:g} % of PCA’s error. Ahead counts seeds that beat PCA; time is of a fit."
     )
 
 
