@@ -63,7 +63,7 @@ def table(found: MethodComparison) -> Section:
         [each.name, "baseline", short(each.mse), number(each.r2), *[""] * 5] for each in found.baselines
     ]
     rows += [_line(each, found) for each in found.done]
-    heads = ["Method", "Beside PCA", "Error ± seeds", "R²", "To PCA", "95 %", "p", "Ahead", "Time"]
+    heads = ["Method", "Beside PCA", "Error ± seeds", "R²", "To PCA", "95 %", "p", "Won", "Time"]
     listed = Table(
         heads,
         rows,
@@ -205,7 +205,7 @@ def _reading() -> str:
         "average over seeds has, with the range that holds it at 95 %; both are paired row by row. p is how "
         "often chance alone would give as large a difference, by flips of signs, corrected for the number of "
         f"methods (Holm). Better or worse is said where p is at most {LEVEL:g} and the difference more than "
-        f"{100 * SLIGHT:g} % of PCA’s error. Ahead counts seeds that beat PCA; time is of a fit."
+        f"{100 * SLIGHT:g} % of PCA’s error. Won counts seeds that beat PCA; time is of a fit."
     )
 
 
