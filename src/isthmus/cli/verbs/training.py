@@ -121,7 +121,9 @@ def compare(
     seed: Seed = 0,
     batch_size: BatchSize = 128,
     lr: Rate = 2e-3,
-    out: Annotated[Path | None, typer.Option(help="A folder for report.html and numbers, or .csv or .json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for report.html and numbers, or .csv or .json.")
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:

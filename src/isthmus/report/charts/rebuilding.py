@@ -90,9 +90,7 @@ def error_by_dimension(study: Study) -> Plate | None:
     projection = pca(learned, most)
     test = study.x / study.unit
     steps = sorted({*np.unique(np.linspace(1, most, 24).round().astype(int)).tolist(), min(dim, most)})
-    curve = [
-        float(study.stick.error(test, projection.truncated(k).reconstruct(test)).mean()) for k in steps
-    ]
+    curve = [float(study.stick.error(test, projection.truncated(k).reconstruct(test)).mean()) for k in steps]
     figure = canvas(WIDE, 3.1)
     axis = bare(figure.subplots(), grid="both")
     axis.plot([0, *steps], [mean.mse, *curve], "-", color=LINEAR, linewidth=1.8)
