@@ -24,7 +24,7 @@ import isthmus
 from isthmus import Autoencoder, Batch, Learner, Recipe
 from isthmus.latents import Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
-from isthmus.models import METHODS
+from isthmus.models import METHODS, autoencoder
 from isthmus.models.adversarial import Adversarial, judging
 from isthmus.nets import convs, mlp, mlps
 from isthmus.objective import term
@@ -92,6 +92,7 @@ CASES = [
     case("conditional_vae", "reconstruction + kl", labels, **SMALL),
     case("iwae", "importance_weighted", **SMALL),
     case("linear_vae", "expected_reconstruction + kl", dim=3),
+    case("ex_post", "reconstruction", dim=3, model=Recipe(autoencoder, hidden=(16,))),
     case("vq_vae", "reconstruction + 0.25 * commitment", hidden=(16,), size=16, width=4, positions=3),
     case("wae_gan", "reconstruction + 10.0 * fooling", **SMALL, critic=(16,)),
 ]

@@ -5,6 +5,7 @@ from .gaussian import Gaussian
 from .latent import Latent
 from .nested import Nested
 from .quantised import VectorQuantised
+from .refitted import Refitted
 from .sparse import JumpReLU, TopK
 
-__all__ = ["Deterministic", "Gaussian", "JumpReLU", "Latent", "Nested", "TopK", "VectorQuantised"]
+__all__ = ["Deterministic", "Gaussian", "JumpReLU", "Latent", "Nested", "Refitted", "TopK", "VectorQuantised"]

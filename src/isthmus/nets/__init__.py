@@ -6,12 +6,18 @@ from .convolutional import convs, residual_block
 from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .initialise import initialise
+from .invertible import Chain, Coupling, Invertible, Scaling, couplings
 
 __all__ = [
+    "Chain",
+    "Coupling",
+    "Invertible",
     "OneHot",
     "Residual",
+    "Scaling",
     "Transposed",
     "convs",
+    "couplings",
     "initialise",
     "mlp",
     "mlps",
