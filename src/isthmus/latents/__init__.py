@@ -1,5 +1,6 @@
 """Bottlenecks: how features become a code, and where codes come from when there is no input."""
 
+from .bijective import Bijective, Kept
 from .deterministic import Deterministic
 from .gaussian import Gaussian
 from .latent import Latent
@@ -8,4 +9,15 @@ from .quantised import VectorQuantised
 from .refitted import Refitted
 from .sparse import JumpReLU, TopK
 
-__all__ = ["Deterministic", "Gaussian", "JumpReLU", "Latent", "Nested", "Refitted", "TopK", "VectorQuantised"]
+__all__ = [
+    "Bijective",
+    "Kept",
+    "Deterministic",
+    "Gaussian",
+    "JumpReLU",
+    "Latent",
+    "Nested",
+    "Refitted",
+    "TopK",
+    "VectorQuantised",
+]

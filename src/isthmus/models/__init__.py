@@ -2,6 +2,7 @@
 
 from .adversarial import Adversarial, wae_gan
 from .ex_post import ex_post, fit_prior
+from .invertible import flow, invertible
 from .plain import (
     autoencoder,
     contractive,
@@ -37,6 +38,8 @@ METHODS = {
         iwae,
         linear_vae,
         ex_post,
+        flow,
+        invertible,
         vq_vae,
         wae_gan,
     )

@@ -6,11 +6,13 @@ from .convolutional import convs, residual_block
 from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .initialise import initialise
-from .invertible import Chain, Coupling, Invertible, Scaling, couplings
+from .invertible import Backwards, Chain, Coupling, Forwards, Invertible, Scaling, couplings
 
 __all__ = [
+    "Backwards",
     "Chain",
     "Coupling",
+    "Forwards",
     "Invertible",
     "OneHot",
     "Residual",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from ..likelihoods.likelihood import Features
 from .dense import checked, mlp
 
 
@@ -104,9 +107,14 @@ class Chain(Invertible):
 
 
 def couplings(
-    dim: int, layers: int = 8, hidden: Sequence[int] = (128, 128), affine: bool = True, bound: float = 2.0
+    dim: int,
+    layers: int = 8,
+    hidden: Sequence[int] = (128, 128),
+    affine: bool = True,
+    bound: float = 2.0,
+    scaling: bool = True,
 ) -> Chain:
-    """Coupling layers in turns, then a scaling of every column (Dinh et al. 2015, section 3.3).
+    """Coupling layers in turns, then by `scaling` one of every column (Dinh et al. 2015, section 3.3).
 
     Layers 2i and 2i + 1 share a split of the columns into halves, and swap which half moves: none is left as
     it was. Splits are odd against even columns, then lower against upper half, and so on, so that neighbours
@@ -125,4 +133,32 @@ def couplings(
     for layer in range(layers):
         split = splits[layer // 2 % 2]
         chain.append(Coupling(split if layer % 2 == 0 else ~split, hidden, affine, bound))
-    return Chain(*chain, Scaling(dim))
+    return Chain(*chain, *([Scaling(dim)] if scaling else []))
+
+
+class Forwards(nn.Module):
+    """An invertible net as an encoder: (b, *features) -> (b, d + 1), y and then log |det ∂y/∂x|."""
+
+    def __init__(self, net: Invertible):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, log_det = self.net(x.flatten(1))
+        return torch.cat([y, log_det[:, None]], 1)
+
+
+class Backwards(nn.Module):
+    """The exact inverse of an invertible net as a decoder: (b, k) -> (b, *features), zeros for the rest.
+
+    It has no parameters of its own: they are the encoder's.
+    """
+
+    def __init__(self, net: Invertible, features: Features):
+        super().__init__()
+        self.net = (net,)  # in a tuple it is not registered a second time, and a deep copy still follows
+        self.shape = (features,) if isinstance(features, int) else tuple(features)
+
+    def forward(self, z: Tensor) -> Tensor:
+        padded = F.pad(z, (0, math.prod(self.shape) - z.shape[1]))
+        return self.net[0].inverse(padded).unflatten(1, self.shape)
