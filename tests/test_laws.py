@@ -22,9 +22,9 @@ from torch.nn import functional as F
 
 import isthmus
 from isthmus import Autoencoder, Batch, Learner, Recipe
-from isthmus.latents import Deterministic, Gaussian
+from isthmus.latents import Bijective, Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
-from isthmus.models import METHODS
+from isthmus.models import METHODS, autoencoder
 from isthmus.models.adversarial import Adversarial, judging
 from isthmus.nets import convs, mlp, mlps
 from isthmus.objective import term
@@ -92,6 +92,9 @@ CASES = [
     case("conditional_vae", "reconstruction + kl", labels, **SMALL),
     case("iwae", "importance_weighted", **SMALL),
     case("linear_vae", "expected_reconstruction + kl", dim=3),
+    case("ex_post", "reconstruction", dim=3, model=Recipe(autoencoder, hidden=(16,))),
+    case("flow", "surprise", hidden=(16,), layers=4),
+    case("invertible", "reconstruction", **SMALL, layers=4),
     case("vq_vae", "reconstruction + 0.25 * commitment", hidden=(16,), size=16, width=4, positions=3),
     case("wae_gan", "reconstruction + 10.0 * fooling", **SMALL, critic=(16,)),
 ]
@@ -189,6 +192,8 @@ def explained(model: Learner, batch: Batch) -> float:
     """Squared error of the reconstruction in eval(), in units of the data's variance."""
     with torch.no_grad():
         trace = model.eval().autoencoder(batch)
+    if isinstance(model.autoencoder.latent, Bijective):  # rebuilds whatever it is; nats a column, then
+        return float(trace.code.stages[0].divergence().mean() / FEATURES)
     return float((trace.output.mean - batch.target).square().mean() / batch.target.var())
 
 

@@ -27,6 +27,7 @@ _HOME = {
     "compare": "comparing",
     "evaluate": "training",
     "fit": "training",
+    "fit_prior": "models",
     "load": "runs",
     "method": "recipes",
     "save": "runs",
@@ -47,6 +48,7 @@ _ROOMS = {
     "metrics",
     "models",
     "nets",
+    "priors",
     "terms",
     "training",
 }
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from .model import Autoencoder as Autoencoder
     from .model import Given as Given
     from .model import Learner as Learner
+    from .models import fit_prior as fit_prior
     from .objective import Objective as Objective
     from .objective import Term as Term
     from .objective import term as term

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -53,8 +55,15 @@ class Elementwise(Distribution, ABC):
         return total(self.log_density(x), x.dim() - 1, observed)
 
 
+class Density(Protocol):
+    """What a code is measured against: a `Posterior`, or a prior of `isthmus.priors`."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """(..., b, d) -> (..., b), in nats."""
+
+
 class Posterior(ABC):
-    """A distribution over codes: what a latent returns as `q` and `p`."""
+    """A distribution over codes: what a latent returns as `q`, and often as `p`."""
 
     @property
     @abstractmethod
@@ -69,8 +78,11 @@ class Posterior(ABC):
         """(..., b, d) -> (..., b), in nats."""
 
     @abstractmethod
-    def kl(self, other: Posterior) -> Tensor:
-        """KL(self || other) of each dimension, (b, d), in nats; the sum over d is the divergence."""
+    def kl(self, other: Density) -> Tensor:
+        """KL(self || other) of each dimension, (b, d), in nats; the sum over d is the divergence.
+
+        Raises TypeError where there is no closed form; `Stage.divergence` then estimates it.
+        """
 
 
 class DiagonalNormal(Posterior):
@@ -83,6 +95,12 @@ class DiagonalNormal(Posterior):
 
     def __init__(self, mean: Tensor, log_scale: Tensor, standard: bool = False):
         self._mean, self.log_scale, self.standard = mean, log_scale, standard
+
+    @classmethod
+    def of(cls, features: Tensor, bound: float) -> DiagonalNormal:
+        """(…, 2 d) -> N: means, then log standard deviations, held smoothly below `bound`."""
+        mean, log_scale = features.chunk(2, -1)
+        return cls(mean, bound - F.softplus(bound - log_scale))
 
     @property
     def mean(self) -> Tensor:
@@ -105,7 +123,7 @@ class DiagonalNormal(Posterior):
         """Log density of each dimension, (..., b, d)."""
         return -0.5 * (((z - self._mean) * (-self.log_scale).exp()).square() + LOG_2PI) - self.log_scale
 
-    def kl(self, other: Posterior) -> Tensor:
+    def kl(self, other: Density) -> Tensor:
         """log σ_p/σ_q + (σ_q² + (μ_q − μ_p)²) / 2σ_p² − ½."""
         if not isinstance(other, DiagonalNormal):
             raise TypeError(f"no closed-form KL from DiagonalNormal to {type(other).__name__}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from .distributions import Distribution, Posterior
+    from .distributions import Density, Distribution, Posterior
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -32,7 +32,17 @@ class Stage(NamedTuple):
 
     z: Tensor
     q: Posterior
-    p: Posterior
+    p: Density
+
+    def divergence(self) -> Tensor:
+        """KL(q ‖ p) in nats: (b, d), a dimension each, in closed form; else (b, 1), log q − log p at `z`.
+
+        The latter has KL as its expectation where `z` was drawn. At a mean it is what the code costs there.
+        """
+        try:
+            return self.q.kl(self.p)
+        except TypeError:  # how a posterior says that it knows no closed form towards this prior
+            return (self.q.log_prob(self.z) - self.p.log_prob(self.z))[:, None]
 
 
 class Code(NamedTuple):

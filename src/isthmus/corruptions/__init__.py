@@ -1,5 +1,21 @@
 """Functions from a batch to a harder batch."""
 
-from .noise import Corruption, binarise, damaging, gaussian_noise, masking_noise, salt_and_pepper
+from .noise import (
+    Corruption,
+    binarise,
+    damaging,
+    dequantisation,
+    gaussian_noise,
+    masking_noise,
+    salt_and_pepper,
+)
 
-__all__ = ["Corruption", "binarise", "damaging", "gaussian_noise", "masking_noise", "salt_and_pepper"]
+__all__ = [
+    "Corruption",
+    "binarise",
+    "damaging",
+    "dequantisation",
+    "gaussian_noise",
+    "masking_noise",
+    "salt_and_pepper",
+]

@@ -70,3 +70,14 @@ def _positive(name: str, value: float) -> None:
 def _probability(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise ValueError(f"{name} is a probability; {value} is not between 0 and 1")
+
+
+def dequantisation(width: float) -> Corruption:
+    """x + width · u, u ~ U(0, 1): whole numbers, in steps of `width` as the model sees them, made continuous.
+
+    A density of the sum bounds the probability of the whole numbers, log P(x) ≥ E_u log p(x + width u) + d
+    log width (Theis, van den Oord & Bethge 2016, section 3.1, arXiv:1511.01844). Without it the likelihood
+    has no maximum, for a density may put any mass onto a grid.
+    """
+    _positive("width", width)
+    return damaging(lambda x: x + width * torch.rand_like(x))

@@ -192,7 +192,7 @@ def _half(embedder: Embedder, x: Any, y: Any) -> Half:
         seen.append(output.mean.double().flatten(1))
         codes.append(code.z.double().flatten(1))
         if code.stages:
-            kls.append(torch.cat([stage.q.kl(stage.p).double().flatten(1) for stage in code.stages], 1))
+            kls.append(torch.cat([stage.divergence().double().flatten(1) for stage in code.stages], 1))
         if "indices" in code.extra:
             indices.append(code.extra["indices"].flatten(1))
     return Half(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import warnings
+from collections.abc import Callable
 from functools import partial
 from operator import add
 from pathlib import Path
@@ -24,6 +25,8 @@ from ..data.preparation import Family, prepare, refuse
 from ..data.schema import Schema
 from ..data.streams import mapped_rows, numbered, prepare_blocks
 from ..model import Learner
+from ..models.ex_post import GMM, refit
+from ..priors import Prior
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
 from ..training import adam, cosine, fit
@@ -170,9 +173,33 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         self.model_.to("cpu").eval()
         self._n_features_out = self.model_.autoencoder.latent.dim
-        self.model_.autoencoder.latent.fit_prior(codes(self.model_, some(rows)))
+        with seeded(seed):
+            self.model_.autoencoder.latent.fit_prior(codes(self.model_, some(rows)))
         if self.folder is not None:
             self.save(self.folder)
+        return self
+
+    def fit_prior(
+        self,
+        X: ArrayLike,
+        prior: Callable[..., Prior] = GMM,
+        y: ArrayLike | None = None,
+        *,
+        random_state: Any = None,
+    ) -> Embedder:
+        """Fit a density to the codes of X, from which `sample` draws henceforth; all else stays as it is.
+
+        >>> embedder.fit_prior(X, Recipe(isthmus.priors.Flow, layers=8)).sample(10)  # doctest: +SKIP
+
+        Any model, also a deterministic one, and any prior of `isthmus.priors` that is fitted to codes. X is
+        what the model was fitted to, or more of the same kind. See `isthmus.models.ex_post`.
+        """
+        rows = self._rows(X, y)
+        self.model_.recipe = self.recipe_
+        with seeded(int(check_random_state(random_state).randint(2**31 - 1))):
+            refit(self.model_, prior)
+            self.model_.eval().autoencoder.latent.fit_prior(codes(self.model_, some(rows)))
+        self.recipe_ = self.model_.recipe
         return self
 
     def transform(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
@@ -245,7 +272,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             present = batch.context.get("observed")
             score = output.log_prob(batch.target, present).double()
             for stage in code.stages:
-                score = score - stage.q.kl(stage.p).sum(-1).double()
+                score = score - stage.divergence().sum(-1).double()
             scores.append(score.numpy() - self.preparation_.log_volume(present))
         return np.concatenate(scores)
 

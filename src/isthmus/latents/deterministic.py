@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from ..priors import Normal
 from ..trace import Code
 from .latent import Latent
 
@@ -18,28 +18,19 @@ class Deterministic(Latent):
     codes towards N(0, I), as in a Wasserstein autoencoder: then that stays the prior.
     """
 
-    location: Tensor
-    spread: Tensor
-
     def __init__(self, dim: int, activation: type[nn.Module] = nn.Identity, matched: bool = False):
         super().__init__()
         self.features, self.dim, self.matched = dim, dim, matched
         self.activation = activation()
-        self.register_buffer("location", torch.zeros(dim))
-        self.register_buffer("spread", torch.eye(dim))
+        self.prior = Normal(dim)
 
     def forward(self, features: Tensor, noisy: bool) -> Code:
         return Code(self.activation(features))
 
     def sample(self, n: int) -> Tensor:
-        return self.location + self.spread.new_empty(n, self.dim).normal_() @ self.spread.T
+        return self.prior.sample(n)
 
-    @torch.no_grad()
     def fit_prior(self, codes: Tensor) -> None:
         """Mean and covariance of the codes; dead dimensions get no spread."""
-        if self.matched:
-            return
-        codes = codes.double()
-        values, vectors = torch.linalg.eigh(torch.cov(codes.T, correction=0).view(self.dim, self.dim))
-        self.location.copy_(codes.mean(0))
-        self.spread.copy_(vectors * values.clamp_min(0).sqrt())
+        if not self.matched:
+            self.prior.fit(codes)

@@ -12,6 +12,7 @@ A likelihood is made by a function of the target's shape, and options that a par
 | counts                  | `poisson`, `negative_binomial` (vary more), `zero_inflated_…` of both |
 | counts given their sum  | `multinomial` |
 | grey levels of images   | `logistic_mixture` |
+| made by a bijection    | `certain` |
 | all of these in a table | `joint` |
 
 `likelihood.refuse(x)` says in words what in x a family cannot explain, and `log_prob(x, observed)` leaves out
@@ -22,6 +23,7 @@ from .binary import bernoulli as bernoulli
 from .binary import continuous_bernoulli as continuous_bernoulli
 from .categories import categorical as categorical
 from .categories import one_hot as one_hot
+from .certain import certain as certain
 from .counts import multinomial as multinomial
 from .counts import negative_binomial as negative_binomial
 from .counts import poisson as poisson

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..distributions import DiagonalNormal, Posterior
+from ..distributions import Density, DiagonalNormal
 from ..model import Autoencoder, Learner
 from ..randomness import seeded
 from ..trace import Batch
@@ -109,7 +109,7 @@ def amortisation_gap(
     return InferenceGap(*(rows_of(list(parts)) for parts in zip(*found)))
 
 
-def bound(autoencoder: Autoencoder, batch: Batch, q: DiagonalNormal, p: Posterior, draws: int) -> Tensor:
+def bound(autoencoder: Autoencoder, batch: Batch, q: DiagonalNormal, p: Density, draws: int) -> Tensor:
     """The evidence lower bound of each row (b,) under this posterior, its expectation by as many draws."""
     explained = [log_prob(autoencoder, q.rsample(), batch) for _ in range(draws)]
     return torch.stack(explained).mean(0) - q.kl(p).double().sum(-1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..model import Learner
 from ..randomness import seeded
-from ..trace import Batch, Stage
+from ..trace import Batch
 from .passes import Rows, at_rest, batches, device_of, log_prob, rows_of, stochastic
 
 
@@ -178,7 +178,9 @@ def elbo(model: Learner, rows: Rows, samples: int = 1, seed: int = 0) -> Bound:
                 with stream:
                     code = autoencoder.encode(batch.input, sample=True, **batch.context)
                 stochastic(code, "the evidence lower bound")
-                rate = torch.stack([_divergence(stage) for stage in code.stages]).sum(0)
+                rate = torch.stack(
+                    [stage.divergence().double().flatten(1).sum(1) for stage in code.stages]
+                ).sum(0)
                 draws.append(torch.stack([log_prob(autoencoder, code.z, batch), rate]))
             mean = torch.stack(draws).mean(0)  # (2, n)
             log_x.append(mean[0])
@@ -214,14 +216,6 @@ def _repeated(batch: Batch, k: int) -> Batch:
         return x.repeat(k, *[1] * (x.dim() - 1)) if isinstance(x, Tensor) and x.dim() and len(x) == n else x
 
     return Batch(batch.input, repeat(batch.target), {name: repeat(x) for name, x in batch.context.items()})
-
-
-def _divergence(stage: Stage) -> Tensor:
-    """KL(q ‖ p) of one stage, (n,): closed form, or at the draw."""
-    try:
-        return stage.q.kl(stage.p).double().flatten(1).sum(1)
-    except TypeError:  # how a posterior says that it knows no closed form towards this prior
-        return stage.q.log_prob(stage.z).double() - stage.p.log_prob(stage.z).double()
 
 
 def _standard_error(per_row: Tensor, error: Tensor) -> StandardError:

@@ -32,7 +32,7 @@ def kl_per_dimension(model: Learner, rows: Rows) -> Tensor:
         for batch in batches(rows, autoencoder):
             code = autoencoder.encode(batch.input, **batch.context)
             stochastic(code, "KL(q(z|x) || p(z))")
-            parts.append(torch.cat([stage.q.kl(stage.p).double().flatten(1) for stage in code.stages], 1))
+            parts.append(torch.cat([stage.divergence().double().flatten(1) for stage in code.stages], 1))
     return rows_of(parts).mean(0)
 
 

@@ -1,6 +1,8 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, wae_gan
+from .ex_post import ex_post, fit_prior
+from .invertible import flow, invertible
 from .plain import (
     autoencoder,
     contractive,
@@ -35,9 +37,12 @@ METHODS = {
         conditional_vae,
         iwae,
         linear_vae,
+        ex_post,
+        flow,
+        invertible,
         vq_vae,
         wae_gan,
     )
 }
 
-__all__ = ["METHODS", "Adversarial", *METHODS]
+__all__ = ["METHODS", "Adversarial", "fit_prior", *METHODS]

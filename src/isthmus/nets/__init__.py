@@ -6,12 +6,20 @@ from .convolutional import convs, residual_block
 from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .initialise import initialise
+from .invertible import Backwards, Chain, Coupling, Forwards, Invertible, Scaling, couplings
 
 __all__ = [
+    "Backwards",
+    "Chain",
+    "Coupling",
+    "Forwards",
+    "Invertible",
     "OneHot",
     "Residual",
+    "Scaling",
     "Transposed",
     "convs",
+    "couplings",
     "initialise",
     "mlp",
     "mlps",

@@ -186,7 +186,7 @@ class Study:
             if present is not None:
                 nats = torch.where(present, nats, torch.nan)
             values.append(nats.flatten(1).numpy())
-            rate = sum((stage.q.kl(stage.p).sum(-1) for stage in code.stages), torch.zeros(len(nats)))
+            rate = sum((stage.divergence().sum(-1) for stage in code.stages), torch.zeros(len(nats)))
             rates.append(rate.double().numpy())
         return np.concatenate(values), np.concatenate(rates)
 

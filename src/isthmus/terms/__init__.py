@@ -10,6 +10,7 @@ from .reconstruction import expected_reconstruction, importance_weighted, recons
 from .schedules import cyclical, warmup
 from .score import score_function
 from .sparsity import kl_to_rate, l0, l1
+from .surprise import surprise
 
 __all__ = [
     "capacity",
@@ -35,5 +36,6 @@ __all__ = [
     "reconstruction_contraction",
     "score_function",
     "squared_error",
+    "surprise",
     "warmup",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..distributions import DiagonalNormal, Posterior
+from ..distributions import Density, DiagonalNormal
 from ..objective import Term, term
 from ..trace import Stage, Trace
 
@@ -24,7 +24,7 @@ def only_stage(trace: Trace, who: str) -> Stage:
     return stages[0]
 
 
-def only_gaussian(trace: Trace, who: str) -> tuple[Tensor, DiagonalNormal, Posterior]:
+def only_gaussian(trace: Trace, who: str) -> tuple[Tensor, DiagonalNormal, Density]:
     """The one stochastic layer of a trace, its posterior a diagonal Gaussian."""
     z, q, p = only_stage(trace, who)
     if not isinstance(q, DiagonalNormal):
@@ -33,15 +33,18 @@ def only_gaussian(trace: Trace, who: str) -> tuple[Tensor, DiagonalNormal, Poste
 
 
 def kl_by_dimension(trace: Trace) -> list[Tensor]:
-    """KL(q ‖ p) of every dimension, (b, d), a stage at a time."""
+    """KL(q ‖ p) of every dimension, (b, d), a stage at a time; (b, 1) where it is estimated at the draw."""
     if not trace.code.stages:
         raise ValueError("kl needs a stochastic code, such as Gaussian; this model's code is deterministic")
-    return [stage.q.kl(stage.p) for stage in trace.code.stages]
+    return [stage.divergence() for stage in trace.code.stages]
 
 
 @term
 def kl(model: Any, trace: Trace) -> Tensor:
-    """KL(q(z|x) ‖ p(z)), summed over dimensions and layers, in nats (Kingma & Welling 2014, appendix B)."""
+    """KL(q(z|x) ‖ p(z)), summed over dimensions and layers, in nats (Kingma & Welling 2014, appendix B).
+
+    Where there is no closed form, log q(z|x) − log p(z) at the draw, whose expectation it is.
+    """
     return reduce(add, (each.sum(-1) for each in kl_by_dimension(trace)))
 
 

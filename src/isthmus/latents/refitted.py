@@ -1,0 +1,69 @@
+"""A bottleneck whose prior is fitted once it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..priors import Prior
+from ..recipes import Recipe
+from ..trace import Code
+from .latent import Latent
+
+
+class Refitted(Latent):
+    """Another latent, and where its codes are drawn from: a prior fitted to codes of the training rows.
+
+    What a code is and costs stays as it was: terms and scores are those of `latent`. Only `sample` changes,
+    and only once `fit_prior` has been called. `prior` is a function of what it asks for, by name: `dim`, the
+    width of a code, and `latent`, if it must know which codes can be. Its parameters are no player's: they
+    are kept as buffers, and learned by `fit_prior` alone, anew each time.
+
+    Reference: Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4,
+    arXiv:1903.12436, who call it ex-post density estimation.
+    """
+
+    fitted: Tensor
+
+    def __init__(self, latent: Latent, prior: Callable[..., Prior]):
+        super().__init__()
+        self.latent, self.features, self.dim = latent, latent.features, latent.dim
+        self.make = Recipe(prior.function, **prior.arguments) if isinstance(prior, Recipe) else Recipe(prior)
+        self.prior = frozen(self.made())
+        self.register_buffer("fitted", torch.tensor(False))
+
+    def forward(self, features: Tensor, noisy: bool) -> Code:
+        return self.latent(features, noisy)
+
+    def sample(self, n: int) -> Tensor:
+        return self.prior.sample(n) if self.fitted else self.latent.sample(n)
+
+    def fit_prior(self, codes: Tensor) -> None:
+        self.latent.fit_prior(codes)
+        prior = self.made().to(codes)
+        prior.fit(codes)
+        self.prior.load_state_dict(prior.state_dict())
+        self.fitted.fill_(True)
+
+    def made(self) -> Prior:
+        made = self.make.given(dim=self.dim, latent=self.latent)()
+        if not isinstance(made, Prior):
+            raise TypeError(
+                f"a prior is a class of isthmus.priors, or a function that builds one: {self.make}"
+            )
+        return made
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+def frozen(module: Prior) -> Prior:
+    """The module with its parameters turned into buffers, under the same names."""
+    for part in module.modules():
+        for name, parameter in list(part._parameters.items()):
+            if isinstance(parameter, nn.Parameter):
+                del part._parameters[name]
+                part.register_buffer(name, parameter.detach())
+    return module

@@ -1,0 +1,75 @@
+"""A density of codes, fitted once the autoencoder has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..latents import Refitted
+from ..likelihoods.likelihood import Features
+from ..model import Learner
+from ..priors import Mixture, Prior
+from ..randomness import seeded
+from ..recipes import Recipe, method
+from .plain import autoencoder
+
+GMM = Recipe(Mixture, components=10, full=True)
+
+
+@method
+def ex_post(
+    features: Features,
+    dim: int | None = None,
+    *,
+    model: Callable[..., Learner] = autoencoder,
+    prior: Callable[..., Prior] = GMM,
+    likelihood: Callable[..., Any] | None = None,
+) -> Learner:
+    """Any `model`, and afterwards a density of its codes to sample from: max over p of E_data log p(z).
+
+    So a plain autoencoder generates, and a VAE whose codes do not fill its prior draws where they are. The
+    model learns as it does without; `Embedder.fit_prior` makes one of these of a model that has learned.
+
+    Reference: Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4,
+    arXiv:1903.12436 (10 Gaussians of full covariance).
+    """
+    given = {name: value for name, value in (("dim", dim), ("likelihood", likelihood)) if value is not None}
+    built = model(features, **given)
+    refit(built, prior)
+    return built
+
+
+def fit_prior(
+    model: Learner, x: Tensor, prior: Callable[..., Prior] = GMM, seed: int = 0, **context: Any
+) -> None:
+    """Fit `prior` to the codes of x (n, ...), and let the model sample from it henceforth.
+
+    Of any model, also one composed by hand; a model that a method built can be saved and loaded as before.
+
+    >>> fit_prior(model, x, Flow)  # doctest: +SKIP
+    >>> model.autoencoder.sample(10).mean  # doctest: +SKIP
+    """
+    refit(model, prior)
+    part, training = model.autoencoder, model.training
+    with torch.no_grad(), seeded(seed, x.device):
+        codes = part.eval().encode(x, **context).z
+        part.latent.fit_prior(codes)
+    model.train(training)
+
+
+def refit(model: Learner, prior: Callable[..., Prior]) -> None:
+    """Give the model another prior, not yet fitted, and say so in its recipe; one given before goes."""
+    part, recipe = model.autoencoder, model.recipe
+    before = part.latent.latent if isinstance(part.latent, Refitted) else part.latent
+    part.latent = Refitted(before, prior)
+    if recipe is None:
+        return
+    if recipe.function is ex_post:
+        model.recipe = Recipe(ex_post, **{**recipe.arguments, "prior": prior})
+    else:
+        own = dict(recipe.arguments)
+        features = own.pop("features")
+        model.recipe = Recipe(ex_post, features=features, model=Recipe(recipe.function, **own), prior=prior)

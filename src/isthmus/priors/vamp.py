@@ -1,0 +1,58 @@
+"""A prior made of the posteriors of inputs that are themselves learned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..distributions import DiagonalNormal
+from ..likelihoods.likelihood import Features
+from .prior import Prior
+
+
+class Vamp(Prior):
+    """p(z) = 1/K Σ_k q(z | u_k): the posteriors of K learned pseudo-inputs u_k, under the model's encoder.
+
+    The prior that is best for the ELBO is the aggregate posterior 1/N Σ_n q(z | x_n); K inputs that are
+    learned stand for the N that are given. `encoder` is the model's, and not registered here a second time:
+    its parameters stay the model's. `bound` is that of the `Gaussian` latent.
+
+    Also called the variational mixture of posteriors. Of a net that reads a context it cannot be made: nobody
+    says what the context of a pseudo-input is.
+
+    Reference: Tomczak & Welling, VAE with a VampPrior, AISTATS 2018, arXiv:1705.07120 (K 500).
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        encoder: Callable[[Tensor], Tensor],
+        features: Features,
+        components: int = 500,
+        bound: float = 2.0,
+    ):
+        super().__init__()
+        self.dim, self.bound = dim, bound
+        self.encoder = (encoder,)  # in a tuple it is not registered, and a deep copy still follows
+        shape = (features,) if isinstance(features, int) else features
+        self.inputs = nn.Parameter(torch.randn(components, *shape))
+
+    def posteriors(self) -> DiagonalNormal:
+        """q(z | u_k), of all k: (k, d)."""
+        return DiagonalNormal.of(self.encoder[0](self.inputs), self.bound)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        each = self.posteriors().log_prob(z[..., None, :])  # (..., k)
+        return torch.logsumexp(each, -1) - math.log(len(self.inputs))
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        q = self.posteriors()
+        chosen = torch.randint(len(self.inputs), (n,), device=self.inputs.device)
+        return DiagonalNormal(q.mean[chosen], q.log_scale[chosen]).rsample()
+
+    def fit(self, codes: Tensor) -> None:
+        """Nothing to learn from codes alone: pseudo-inputs are learned along with the encoder."""

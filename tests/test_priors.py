@@ -1,0 +1,216 @@
+"""Priors: they are densities, they draw what they say, and fitting them is what it claims to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
+
+import isthmus
+from isthmus import Autoencoder, Batch, Embedder, Recipe, Stage
+from isthmus.distributions import DiagonalNormal
+from isthmus.latents import Deterministic, Gaussian
+from isthmus.likelihoods import gaussian
+from isthmus.models import autoencoder, ex_post, fit_prior, vae
+from isthmus.nets import mlp
+from isthmus.priors import Flow, Mixture, Normal, Prior, Vamp
+from isthmus.terms import kl, reconstruction
+
+
+@pytest.fixture(autouse=True)
+def repeatable():
+    with isthmus.seeded(0):
+        yield
+
+
+def rings(n: int) -> Tensor:
+    """Two arcs, off the origin: no Gaussian, and no mixture of few."""
+    angle = math.pi * torch.rand(n)
+    side = torch.randint(2, (n,)) * 2 - 1.0
+    x, y = torch.cos(angle) * side + 0.5 * side, torch.sin(angle) * side
+    return torch.stack([3 + x, 0.5 * y - 1], 1) + 0.05 * torch.randn(n, 2)
+
+
+def fitted(prior: Prior) -> Prior:
+    prior.fit(rings(1500))
+    return prior
+
+
+PRIORS: dict[str, Callable[[], Prior]] = {
+    "normal": lambda: fitted(Normal(2)),
+    "mixture": lambda: fitted(Mixture(2, 4)),
+    "full mixture": lambda: fitted(Mixture(2, 6, full=True)),
+    "flow": lambda: fitted(Flow(2, 4, (32,), steps=300)),
+    "vamp": lambda: Vamp(2, mlp(3, 8, 4).double(), 3, components=7, bound=0.5),
+}
+priors = pytest.mark.parametrize("name", PRIORS)
+SIDE, WIDTH = 801, 24.0
+
+
+def grid() -> tuple[Tensor, float]:
+    """Points of a square around the codes, (n, 2), and the area that each stands for."""
+    line = torch.linspace(-WIDTH / 2, WIDTH / 2, SIDE, dtype=torch.float64)
+    return torch.cartesian_prod(line + 3, line - 1), (WIDTH / (SIDE - 1)) ** 2
+
+
+@priors
+def test_it_is_a_density_and_draws_what_it_says(name):
+    prior = PRIORS[name]().double()
+    points, area = grid()
+    with torch.no_grad():
+        mass = prior.log_prob(points).exp() * area  # (n,)
+        assert abs(float(mass.sum()) - 1) < 2e-3
+        drawn = prior.sample(20_000)
+        for statistic in (lambda z: z[:, 0], lambda z: z[:, 1], lambda z: z[:, 0] * z[:, 1]):
+            expected, found = (mass * statistic(points)).sum(), statistic(drawn)
+            assert abs(found.mean() - expected) < 4 * found.std() / len(drawn) ** 0.5 + 0.01
+        shaped = points[:6].reshape(3, 2, 2)
+        torch.testing.assert_close(prior.log_prob(shaped).flatten(), prior.log_prob(points[:6]))
+
+
+def test_control_a_flow_that_forgets_its_volume_is_no_density():
+    prior = PRIORS["flow"]().double()
+    assert isinstance(prior, Flow)
+    points, area = grid()
+    with torch.no_grad():
+        mass = (prior.log_prob(points) - prior.white.log_det).exp() * area
+    assert abs(float(mass.sum()) - 1) > 0.1
+
+
+def test_normal_and_mixture_against_scipy_and_scikit_learn():
+    x = rings(800).double()
+    mean, covariance = x.mean(0).numpy(), np.cov(x.T, bias=True)
+    one = Normal(2).double()
+    one.fit(x)
+    expected = multivariate_normal(mean, covariance).logpdf(x.numpy())
+    np.testing.assert_allclose(one.log_prob(x).numpy(), expected, rtol=1e-6)
+    for full in (True, False):
+        ours = Mixture(2, 3, full=full).double()
+        with isthmus.seeded(5):
+            ours.fit(x)
+        with isthmus.seeded(5):
+            seed = int(torch.randint(2**31 - 1, ()))
+        kind: Any = "full" if full else "diag"
+        reg = 1e-6 * float(x.var(0, correction=0).mean())
+        theirs = GaussianMixture(3, covariance_type=kind, random_state=seed, max_iter=300, reg_covar=reg)
+        theirs.fit(x.numpy())
+        np.testing.assert_allclose(ours.log_prob(x).detach(), theirs.score_samples(x.numpy()), atol=1e-6)
+
+
+def test_fitting_bends_a_flow_onto_what_no_gaussian_is():
+    held_out = rings(1000)
+    scores = {name: float(PRIORS[name]().log_prob(held_out).detach().mean()) for name in ("normal", "flow")}
+    assert scores["flow"] > scores["normal"] + 0.4
+    untrained = Flow(2, 4, (32,), steps=0)  # control: whitened, but not bent
+    assert float(fitted(untrained).log_prob(held_out).detach().mean()) < scores["normal"] + 0.1
+
+
+def test_units_of_the_codes_do_not_matter_to_a_flow():
+    x = rings(500)
+    scale, shift = torch.tensor([100.0, 0.01]), torch.tensor([-3.0, 40.0])
+    found = []
+    for codes in (x, x * scale + shift):
+        with isthmus.seeded(1):
+            prior = Flow(2, 4, (16,), steps=50)
+            prior.fit(codes)
+        found.append(prior.log_prob(codes).detach())
+    torch.testing.assert_close(found[1], found[0] - scale.log().sum(), rtol=0, atol=0.05)
+
+
+def test_vamp_is_the_mean_of_the_posteriors_of_its_inputs():
+    encoder = mlp(3, 8, 4).double()
+    prior = Vamp(2, encoder, 3, components=5).double()
+    z = torch.randn(6, 2, dtype=torch.float64)
+    stages = [Gaussian(2)(encoder(u[None]), False).stages[0].q for u in prior.inputs]
+    each = torch.stack([q.log_prob(z) for q in stages])
+    torch.testing.assert_close(prior.log_prob(z), each.exp().mean(0).log())
+    assert not any("encoder" in name for name in prior.state_dict())
+
+
+def test_a_kl_without_closed_form_is_estimated_at_the_draw():
+    """Against a mixture of one component, of which the closed form is known."""
+    prior = Mixture(2, 1).double()
+    with torch.no_grad():
+        prior.means.copy_(torch.tensor([[0.5, -1.0]]))
+        prior.log_precision.copy_(torch.tensor([[0.3, -0.2]]))
+    features = torch.tensor([[0.2, 0.4, -0.5, 0.1]], dtype=torch.float64).expand(100_000, -1)
+    with torch.no_grad():
+        (stage,) = Gaussian(2, prior=prior)(features, True).stages
+        estimate = stage.divergence()
+        exact = stage.q.kl(DiagonalNormal(prior.means, -prior.log_precision)).sum(-1)[0]
+    assert estimate.shape == (100_000, 1)
+    assert abs(estimate.mean() - exact) < 4 * estimate.std() / 100_000**0.5
+    standard = torch.zeros((), dtype=torch.float64)
+    wrong = Stage(stage.z, stage.q, DiagonalNormal(standard, standard)).divergence().sum(-1).mean()
+    assert abs(wrong - exact) > 0.1  # control: as if the prior were not asked
+
+
+def test_a_prior_learned_along_gets_its_gradient_from_the_kl():
+    prior = Mixture(2, 3)
+    model = Autoencoder(
+        nn.Linear(4, 4), Gaussian(2, prior=prior), nn.Linear(2, 4), gaussian(4), reconstruction + kl
+    )
+    x = torch.randn(16, 4)
+    (_, loss), *_ = model.losses(Batch(x, x), 0)
+    loss.total.backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in prior.parameters())
+
+
+@pytest.mark.parametrize(
+    "name", ["autoencoder", "vae", "sparse_top_k", "vq_vae", "wae_gan", "conditional_vae"]
+)
+def test_any_model_samples_from_a_prior_fitted_afterwards(name, tmp_path):
+    x = (rings(300) @ torch.randn(2, 6)).numpy()
+    y = np.arange(300) % 3 if name == "conditional_vae" else None
+    embedder = Embedder(name, epochs=2, random_state=0).fit(x, y)
+    codes, scores = embedder.transform(x, y), embedder.score_samples(x, y)
+    new = None if y is None else y[:50]
+    before = embedder.sample(50, new, random_state=1)
+    for prior in (Mixture, Recipe(Flow, layers=2, hidden=(8,), steps=20)):
+        embedder.fit_prior(x, prior, y, random_state=0)
+        assert embedder.recipe_.name == "ex_post" and embedder.recipe_.arguments["prior"] is prior
+        after = embedder.sample(50, new, random_state=1)
+        assert not np.array_equal(before, after)
+        np.testing.assert_array_equal(embedder.transform(x, y), codes)
+        np.testing.assert_array_equal(embedder.score_samples(x, y), scores)
+    embedder.save(tmp_path)
+    np.testing.assert_array_equal(Embedder.load(tmp_path).sample(50, new, random_state=1), after)
+
+
+def test_codes_drawn_afterwards_are_those_of_the_data():
+    """A code far from the origin: N(0, I) misses it, what was fitted does not."""
+    x = rings(1000)
+    shift = nn.Linear(2, 2)
+    with torch.no_grad():
+        shift.weight.copy_(torch.eye(2))
+        shift.bias.fill_(10.0)
+    model = Autoencoder(shift, Deterministic(2), nn.Linear(2, 2), gaussian(2), reconstruction)
+    assert (model.latent.sample(2000).mean(0) - (x.mean(0) + 10)).abs().max() > 5
+    fit_prior(model, x, Recipe(Mixture, components=4, full=True))
+    drawn = model.latent.sample(4000)
+    torch.testing.assert_close(drawn.mean(0), x.mean(0) + 10, rtol=0, atol=0.1)
+    torch.testing.assert_close(drawn.T.cov(), x.T.cov(), rtol=0.1, atol=0.05)
+
+
+def test_what_is_fitted_afterwards_is_no_players_parameter():
+    model = vae(6, dim=2, hidden=(8,))
+    before = [name for name, _ in model.named_parameters()]
+    fit_prior(model, torch.randn(40, 6), Recipe(Flow, layers=2, hidden=(8,), steps=5))
+    after = [name.replace("latent.latent", "latent") for name, _ in model.named_parameters()]
+    assert before == after
+    assert model.recipe is not None and model.recipe.arguments["features"] == 6
+
+
+def test_what_is_no_prior_is_refused():
+    with pytest.raises(TypeError, match="isthmus.priors"):
+        ex_post(6, dim=2, prior=Recipe(Deterministic))
+    with pytest.raises(ValueError, match="at least one component"):
+        Mixture(2, 0)
+    assert autoencoder(4).recipe is not None
