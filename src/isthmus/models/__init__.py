@@ -1,6 +1,7 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, wae_gan
+from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
 from .plain import (
     autoencoder,
     contractive,
@@ -14,7 +15,7 @@ from .plain import (
     tied,
 )
 from .quantised import vq_vae
-from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
+from .variational import beta_vae, capacity_vae, ciwae, conditional_vae, iwae, linear_vae, miwae, vae
 
 METHODS = {
     function.__name__: function
@@ -34,10 +35,17 @@ METHODS = {
         capacity_vae,
         conditional_vae,
         iwae,
+        miwae,
+        ciwae,
         linear_vae,
+        beta_tcvae,
+        factor_vae,
+        dip_vae_i,
+        dip_vae_ii,
+        info_vae,
         vq_vae,
         wae_gan,
     )
 }
 
-__all__ = ["METHODS", "Adversarial", *METHODS]
+__all__ = ["METHODS", "Adversarial", "Factorised", *METHODS]

@@ -2,7 +2,7 @@
 
 from .adversarial import fooling
 from .discrepancy import imq, mmd, rbf
-from .disentanglement import decomposed_kl, dip
+from .disentanglement import decomposed_kl, density_ratio, dip
 from .divergence import capacity, free_bits, kl
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
 from .quantisation import codebook, commitment
@@ -19,6 +19,7 @@ __all__ = [
     "cyclical",
     "decoder_contraction",
     "decomposed_kl",
+    "density_ratio",
     "dip",
     "expected_reconstruction",
     "fooling",
