@@ -1,10 +1,19 @@
 """Bottlenecks: how features become a code, and where codes come from when there is no input."""
 
 from .deterministic import Deterministic
-from .gaussian import Gaussian
+from .gaussian import Gaussian, committed
 from .latent import Latent
 from .nested import Nested
 from .quantised import VectorQuantised
 from .sparse import JumpReLU, TopK
 
-__all__ = ["Deterministic", "Gaussian", "JumpReLU", "Latent", "Nested", "TopK", "VectorQuantised"]
+__all__ = [
+    "Deterministic",
+    "Gaussian",
+    "JumpReLU",
+    "Latent",
+    "Nested",
+    "TopK",
+    "VectorQuantised",
+    "committed",
+]

@@ -15,7 +15,19 @@ from .plain import (
     tied,
 )
 from .quantised import vq_vae
-from .variational import beta_vae, capacity_vae, ciwae, conditional_vae, iwae, linear_vae, miwae, vae
+from .variational import (
+    beta_vae,
+    capacity_vae,
+    ciwae,
+    conditional_vae,
+    cyclical_vae,
+    delta_vae,
+    iwae,
+    linear_vae,
+    miwae,
+    skip_vae,
+    vae,
+)
 
 METHODS = {
     function.__name__: function
@@ -33,6 +45,9 @@ METHODS = {
         vae,
         beta_vae,
         capacity_vae,
+        cyclical_vae,
+        delta_vae,
+        skip_vae,
         conditional_vae,
         iwae,
         miwae,

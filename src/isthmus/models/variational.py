@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..latents import Gaussian
+from ..latents import Gaussian, committed
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Given
-from ..nets import OneHot, mlps
+from ..nets import OneHot, mlps, skips
 from ..recipes import method
 from ..terms import (
     capacity,
+    cyclical,
     expected_reconstruction,
     free_bits,
     importance_weighted,
@@ -93,6 +94,71 @@ def capacity_vae(
     encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
     objective = reconstruction + gamma * capacity(warmup(steps, nats))
     return Autoencoder(encoder, Gaussian(dim), decoder, explain, objective)
+
+
+@method
+def cyclical_vae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    beta: float = 1.0,
+    cycles: int = 4,
+    steps: int = 10_000,
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = gaussian,
+) -> Autoencoder:
+    """−log p(x|z) + β(t) KL: β rises from 0 in each of a few cycles of `steps` together, and then stays.
+
+    Each cycle starts from the codes that the one before has learned, while the KL was free.
+
+    Reference: Fu et al., Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing, NAACL
+    2019, arXiv:1903.10145 (four cycles, half of each rising).
+    """
+    explain = likelihood(features)
+    encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
+    weight = cyclical(max(1, steps // cycles), beta, cycles=cycles)
+    return Autoencoder(encoder, Gaussian(dim), decoder, explain, reconstruction + weight * kl)
+
+
+@method
+def delta_vae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    delta: float = 0.1,
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = gaussian,
+) -> Autoencoder:
+    """−ELBO over posteriors that cost at least δ nats a dimension, so that no decoder can ignore the code.
+
+    For codes without an order in time; see `isthmus.latents.committed`. The objective stays a true bound.
+
+    Reference: Razavi, van den Oord, Poole & Vinyals, Preventing Posterior Collapse with δ-VAEs, ICLR 2019,
+    arXiv:1901.03416.
+    """
+    explain = likelihood(features)
+    encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
+    latent = Gaussian(dim, bound=committed(delta))
+    return Autoencoder(encoder, latent, decoder, explain, reconstruction + kl)
+
+
+@method
+def skip_vae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    nets: Callable[..., Any] = skips,
+    likelihood: Callable[..., Any] = gaussian,
+) -> Autoencoder:
+    """The VAE with a decoder whose every layer sees the code; `nets=skips` does so for any other method.
+
+    Reference: Dieng, Kim, Rush & Blei, Avoiding Latent Variable Collapse with Generative Skip Models, AISTATS
+    2019, arXiv:1807.04863.
+    """
+    return vae(features, dim, hidden, nets=nets, likelihood=likelihood)
 
 
 @method

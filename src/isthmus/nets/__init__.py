@@ -6,10 +6,12 @@ from .convolutional import convs, residual_block
 from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .initialise import initialise
+from .skip import Skip, skips
 
 __all__ = [
     "OneHot",
     "Residual",
+    "Skip",
     "Transposed",
     "convs",
     "initialise",
@@ -18,6 +20,7 @@ __all__ = [
     "multiplications",
     "residual_block",
     "size",
+    "skips",
     "transposed",
     "unit_columns",
 ]
