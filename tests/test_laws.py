@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 import isthmus
 from isthmus import Autoencoder, Batch, Learner, Recipe
-from isthmus.latents import Deterministic, Gaussian
+from isthmus.latents import Categorical, Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
 from isthmus.models import METHODS
 from isthmus.models.adversarial import Adversarial, judging
@@ -75,6 +75,7 @@ def case(
 
 
 SMALL: dict[str, Any] = {"dim": 3, "hidden": (16,)}
+CHOICES: dict[str, Any] = {"variables": 4, "values": 5, "hidden": (16,), "steps": 100}
 CASES = [
     case("linear", "reconstruction", dim=3),
     case("autoencoder", "reconstruction", **SMALL),
@@ -107,6 +108,8 @@ CASES = [
     case("dip_vae_i", "reconstruction + kl + dip", **SMALL),
     case("dip_vae_ii", "reconstruction + kl + dip", **SMALL),
     case("info_vae", "reconstruction + 0.5 * kl + 999.5 * mmd", **SMALL, alpha=0.5),
+    case("categorical_vae", "reconstruction + warmup(100, 1) * kl", **CHOICES),
+    case("reinforce_vae", "leave_one_out + warmup(100, 1) * kl", **CHOICES),
     case("vq_vae", "reconstruction + 0.25 * commitment", hidden=(16,), size=16, width=4, positions=3),
     case("wae_gan", "reconstruction + 10.0 * fooling", **SMALL, critic=(16,)),
 ]
@@ -274,7 +277,9 @@ def test_training_is_stochastic_where_the_method_is_and_repeats_under_a_seed(cas
             return twin.autoencoder(case.batch()).output.mean
 
     assert torch.equal(draw(3), draw(3))
-    noisy = isinstance(model.autoencoder.latent, Gaussian) or model.autoencoder.corrupt is not None
+    noisy = (
+        isinstance(model.autoencoder.latent, Gaussian | Categorical) or model.autoencoder.corrupt is not None
+    )
     started = hasattr(model.autoencoder.latent, "started")  # a codebook starts at random rows
     assert torch.equal(draw(3), draw(4)) is not (noisy or started)
 

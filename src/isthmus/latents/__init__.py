@@ -1,5 +1,6 @@
 """Bottlenecks: how features become a code, and where codes come from when there is no input."""
 
+from .categorical import Categorical, relaxed, straight_through, unreparameterised
 from .deterministic import Deterministic
 from .gaussian import Gaussian, committed
 from .latent import Latent
@@ -8,6 +9,7 @@ from .quantised import VectorQuantised
 from .sparse import JumpReLU, TopK
 
 __all__ = [
+    "Categorical",
     "Deterministic",
     "Gaussian",
     "JumpReLU",
@@ -16,4 +18,7 @@ __all__ = [
     "TopK",
     "VectorQuantised",
     "committed",
+    "relaxed",
+    "straight_through",
+    "unreparameterised",
 ]

@@ -18,6 +18,7 @@ from .quantised import vq_vae
 from .variational import (
     beta_vae,
     capacity_vae,
+    categorical_vae,
     ciwae,
     conditional_vae,
     cyclical_vae,
@@ -25,6 +26,7 @@ from .variational import (
     iwae,
     linear_vae,
     miwae,
+    reinforce_vae,
     skip_vae,
     vae,
 )
@@ -58,6 +60,8 @@ METHODS = {
         dip_vae_i,
         dip_vae_ii,
         info_vae,
+        categorical_vae,
+        reinforce_vae,
         vq_vae,
         wae_gan,
     )

@@ -8,7 +8,7 @@ from .jacobian import contraction, decoder_contraction, reconstruction_contracti
 from .quantisation import codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
-from .score import score_function
+from .score import leave_one_out, score_function
 from .sparsity import kl_to_rate, l0, l1
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "kl_to_rate",
     "l0",
     "l1",
+    "leave_one_out",
     "mmd",
     "rbf",
     "reconstruction",
