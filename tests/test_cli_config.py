@@ -111,7 +111,7 @@ def test_a_config_that_is_not_there(capsys, tmp_path):
 
 def test_what_completion_offers_is_what_there_is():
     assert completion.methods() == sorted(METHODS) and completion.datasets() == sorted(CATALOGUE)
-    assert completion.method("beta") == ["beta_vae"] and "digits" in completion.dataset("di")
+    assert completion.method("beta_v") == ["beta_vae"] and "digits" in completion.dataset("di")
 
 
 @pytest.mark.parametrize(

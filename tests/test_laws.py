@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 import isthmus
 from isthmus import Autoencoder, Batch, Learner, Recipe
-from isthmus.latents import Bijective, Deterministic, Gaussian
+from isthmus.latents import Bijective, Categorical, Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
 from isthmus.models import METHODS, autoencoder
 from isthmus.models.adversarial import Adversarial, judging
@@ -75,6 +75,7 @@ def case(
 
 
 SMALL: dict[str, Any] = {"dim": 3, "hidden": (16,)}
+CHOICES: dict[str, Any] = {"variables": 4, "values": 5, "hidden": (16,), "steps": 100}
 CASES = [
     case("linear", "reconstruction", dim=3),
     case("autoencoder", "reconstruction", **SMALL),
@@ -89,12 +90,29 @@ CASES = [
     case("vae", "reconstruction + kl", **SMALL),
     case("beta_vae", "reconstruction + 4.0 * kl", **SMALL),
     case("capacity_vae", "reconstruction + 1000.0 * capacity", **SMALL, steps=100, nats=6.0),
+    case("cyclical_vae", "reconstruction + cyclical(25, 1) * kl", **SMALL, steps=100),
+    case("delta_vae", "reconstruction + kl", **SMALL),
+    case("skip_vae", "reconstruction + kl", **SMALL),
     case("conditional_vae", "reconstruction + kl", labels, **SMALL),
     case("iwae", "importance_weighted", **SMALL),
+    case("miwae", "importance_weighted", **SMALL),
+    case("ciwae", "0.25 * reconstruction + 0.25 * kl + 0.75 * importance_weighted", **SMALL, beta=0.25),
     case("linear_vae", "expected_reconstruction + kl", dim=3),
     case("ex_post", "reconstruction", dim=3, model=Recipe(autoencoder, hidden=(16,))),
     case("flow", "surprise", hidden=(16,), layers=4),
     case("invertible", "reconstruction", **SMALL, layers=4),
+    case(
+        "beta_tcvae",
+        "reconstruction + mutual_information + 6.0 * total_correlation + dimensionwise_kl",
+        **SMALL,
+        rows=64,
+    ),
+    case("factor_vae", "reconstruction + kl + 35.0 * density_ratio", **SMALL, critic=(16,)),
+    case("dip_vae_i", "reconstruction + kl + dip", **SMALL),
+    case("dip_vae_ii", "reconstruction + kl + dip", **SMALL),
+    case("info_vae", "reconstruction + 0.5 * kl + 999.5 * mmd", **SMALL, alpha=0.5),
+    case("categorical_vae", "reconstruction + warmup(100, 1) * kl", **CHOICES),
+    case("reinforce_vae", "leave_one_out + warmup(100, 1) * kl", **CHOICES),
     case("vq_vae", "reconstruction + 0.25 * commitment", hidden=(16,), size=16, width=4, positions=3),
     case("wae_gan", "reconstruction + 10.0 * fooling", **SMALL, critic=(16,)),
 ]
@@ -264,7 +282,9 @@ def test_training_is_stochastic_where_the_method_is_and_repeats_under_a_seed(cas
             return twin.autoencoder(case.batch()).output.mean
 
     assert torch.equal(draw(3), draw(3))
-    noisy = isinstance(model.autoencoder.latent, Gaussian) or model.autoencoder.corrupt is not None
+    noisy = (
+        isinstance(model.autoencoder.latent, Gaussian | Categorical) or model.autoencoder.corrupt is not None
+    )
     started = hasattr(model.autoencoder.latent, "started")  # a codebook starts at random rows
     assert torch.equal(draw(3), draw(4)) is not (noisy or started)
 

@@ -133,3 +133,35 @@ class DiagonalNormal(Posterior):
         ratio = self.log_scale - other.log_scale
         distance = (self._mean - other.mean) * (-other.log_scale).exp()
         return 0.5 * ((2 * ratio).exp() + distance.square() - 1) - ratio
+
+
+class OneHots(Posterior):
+    """Independent choices among c values each, from `logits` (b, v, c) or broadcast against it.
+
+    A draw is v one-hot vectors, laid flat: (b, v c). Draws carry no gradient.
+    """
+
+    __slots__ = ("logits",)
+
+    def __init__(self, logits: Tensor):
+        self.logits = logits.log_softmax(-1)
+
+    @property
+    def mean(self) -> Tensor:
+        """The probabilities, laid flat like a draw."""
+        return self.logits.exp().flatten(-2)
+
+    def rsample(self, shape: tuple[int, ...] = ()) -> Tensor:
+        """The argmax of logits + Gumbel noise (Gumbel 1954), one-hot."""
+        noise = -torch.empty_like(self.logits.expand(*shape, *self.logits.shape)).exponential_().log()
+        chosen = (self.logits + noise).argmax(-1)
+        return F.one_hot(chosen, self.logits.shape[-1]).to(self.logits).flatten(-2)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return (z.unflatten(-1, self.logits.shape[-2:]) * self.logits).sum((-2, -1))
+
+    def kl(self, other: Posterior) -> Tensor:
+        """Σ_c q_c (log q_c − log p_c) of each variable, (b, v)."""
+        if not isinstance(other, OneHots):
+            raise TypeError(f"no closed-form KL from OneHots to {type(other).__name__}")
+        return (self.logits.exp() * (self.logits - other.logits)).sum(-1)

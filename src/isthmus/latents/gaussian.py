@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -38,3 +40,23 @@ class Gaussian(Latent):
 
     def fit_prior(self, codes: Tensor) -> None:
         """Nothing to learn: the prior is part of the model."""
+
+
+def committed(nats: float) -> float:
+    """The log σ below which every dimension of a posterior costs more than δ `nats` against N(0, 1).
+
+        ½ (σ² − 1 − log σ²) = δ,  σ < 1     so     σ² = −W(−exp(−1 − 2δ)),  W Lambert's function
+
+    `Gaussian(dim, bound=committed(δ))` is the family of a δ-VAE for codes without an order in time: it cannot
+    be the prior, so that a strong decoder gains nothing by ignoring the code (Razavi et al., Preventing
+    Posterior Collapse with δ-VAEs, ICLR 2019, section 2, arXiv:1901.03416). All codes together still can be:
+    the means make up for what the posteriors lack in width.
+
+    >>> round(committed(0.1), 3)
+    -0.368
+    """
+    if not nats > 0:
+        raise ValueError(f"a committed rate is above 0 nats, not {nats}; Gaussian(dim) commits to none")
+    from scipy.special import lambertw  # here, since `import isthmus` does without SciPy
+
+    return 0.5 * math.log(-lambertw(-math.exp(-1 - 2 * nats)).real)

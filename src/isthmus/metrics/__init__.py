@@ -5,6 +5,7 @@ from .clusters import Clusters, cluster_scores
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .generation import frechet_distance
 from .gradients import gradient_norms
+from .imputation import Imputed, imputed
 from .inference import InferenceGap, Refined, amortisation_gap, best_codes
 from .information import MutualInformation, mutual_information
 from .likelihood import Bound, LikelihoodEstimate, bits_per_dimension, elbo, log_likelihood
@@ -25,6 +26,8 @@ from .suggestion import Suggestion, suggest_dim
 from .tables import TableComparison, compare_tables
 
 __all__ = [
+    "Imputed",
+    "imputed",
     "InferenceGap",
     "Refined",
     "amortisation_gap",

@@ -118,11 +118,11 @@ def log_likelihood(
                 (n,), -math.inf, dtype=torch.float64, device=code.z.device
             )
             at_once = max(1, min(samples, chunk // n))
-            wide = _repeated(batch, at_once)
+            wide = repeated(batch, at_once)
             for start in range(0, samples, at_once):
                 k = min(at_once, samples - start)
                 if k < at_once:
-                    wide = _repeated(batch, k)
+                    wide = repeated(batch, k)
                 with stream:
                     z = stage.q.rsample((k,))  # (k, n, d)
                 log_x = log_prob(autoencoder, z.flatten(0, 1), wide).view(k, n)
@@ -208,7 +208,7 @@ def bits_per_dimension(nats: float, dims: int, bin_width: float = 1.0) -> float:
     return -(nats / dims + math.log(bin_width)) / math.log(2)
 
 
-def _repeated(batch: Batch, k: int) -> Batch:
+def repeated(batch: Batch, k: int) -> Batch:
     """The batch k times over, to go with (k, n, d) codes flattened; context without one entry a row stays."""
     n = len(batch.target)
 

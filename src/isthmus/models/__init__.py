@@ -1,6 +1,7 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, wae_gan
+from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
 from .ex_post import ex_post, fit_prior
 from .invertible import flow, invertible
 from .plain import (
@@ -16,7 +17,21 @@ from .plain import (
     tied,
 )
 from .quantised import vq_vae
-from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
+from .variational import (
+    beta_vae,
+    capacity_vae,
+    categorical_vae,
+    ciwae,
+    conditional_vae,
+    cyclical_vae,
+    delta_vae,
+    iwae,
+    linear_vae,
+    miwae,
+    reinforce_vae,
+    skip_vae,
+    vae,
+)
 
 METHODS = {
     function.__name__: function
@@ -34,15 +49,27 @@ METHODS = {
         vae,
         beta_vae,
         capacity_vae,
+        cyclical_vae,
+        delta_vae,
+        skip_vae,
         conditional_vae,
         iwae,
+        miwae,
+        ciwae,
         linear_vae,
         ex_post,
         flow,
         invertible,
+        beta_tcvae,
+        factor_vae,
+        dip_vae_i,
+        dip_vae_ii,
+        info_vae,
+        categorical_vae,
+        reinforce_vae,
         vq_vae,
         wae_gan,
     )
 }
 
-__all__ = ["METHODS", "Adversarial", "fit_prior", *METHODS]
+__all__ = ["Adversarial", "Factorised", "METHODS", "fit_prior", *METHODS]

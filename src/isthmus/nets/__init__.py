@@ -7,6 +7,7 @@ from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .initialise import initialise
 from .invertible import Backwards, Chain, Coupling, Forwards, Invertible, Scaling, couplings
+from .skip import Skip, skips
 
 __all__ = [
     "Backwards",
@@ -17,6 +18,7 @@ __all__ = [
     "OneHot",
     "Residual",
     "Scaling",
+    "Skip",
     "Transposed",
     "convs",
     "couplings",
@@ -26,6 +28,7 @@ __all__ = [
     "multiplications",
     "residual_block",
     "size",
+    "skips",
     "transposed",
     "unit_columns",
 ]

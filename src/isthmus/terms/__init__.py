@@ -2,13 +2,13 @@
 
 from .adversarial import fooling
 from .discrepancy import imq, mmd, rbf
-from .disentanglement import decomposed_kl, dip
+from .disentanglement import decomposed_kl, density_ratio, dip
 from .divergence import capacity, free_bits, kl
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
 from .quantisation import codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
-from .score import score_function
+from .score import leave_one_out, score_function
 from .sparsity import kl_to_rate, l0, l1
 from .surprise import surprise
 
@@ -20,6 +20,7 @@ __all__ = [
     "cyclical",
     "decoder_contraction",
     "decomposed_kl",
+    "density_ratio",
     "dip",
     "expected_reconstruction",
     "fooling",
@@ -30,6 +31,7 @@ __all__ = [
     "kl_to_rate",
     "l0",
     "l1",
+    "leave_one_out",
     "mmd",
     "rbf",
     "reconstruction",

@@ -17,11 +17,18 @@ def warmup(steps: int, to: float = 1.0, start: float = 0.0) -> Schedule:
     return warmup
 
 
-def cyclical(period: int, to: float = 1.0, rising: float = 0.5) -> Schedule:
-    """Warm-up that starts anew every `period` steps and rises over the first part (Fu et al. 2019)."""
+def cyclical(period: int, to: float = 1.0, rising: float = 0.5, cycles: int | None = None) -> Schedule:
+    """Warm-up that starts anew every `period` steps and rises over the first part (Fu et al. 2019).
+
+    After as many `cycles` it stays at `to`: a bound whose weight is still rising at the end is none
+    (arXiv:1903.10145; four cycles there).
+    """
+    if period < 1 or not 0 < rising <= 1:
+        raise ValueError(f"a cycle has a length and a part that rises, not {period} steps and {rising}")
 
     def cyclical(step: int) -> float:
-        return to * min(1.0, step % period / (rising * period))
+        over = cycles is not None and step >= cycles * period
+        return to if over else to * min(1.0, step % period / (rising * period))
 
     cyclical.__name__ = f"cyclical({period}, {to:g})"
     return cyclical
