@@ -181,7 +181,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         self.model_.to("cpu").eval()
         self._n_features_out = self.model_.autoencoder.latent.dim
-        self.model_.autoencoder.latent.fit_prior(codes(self.model_, some(rows)))
+        with seeded(seed):
+            self.model_.autoencoder.latent.fit_prior(codes(self.model_, some(rows)))
         if self.folder is not None:
             self.save(self.folder)
         return self

@@ -13,7 +13,7 @@ from .plain import (
     stacked,
     tied,
 )
-from .quantised import vq_vae
+from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
 from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
 
 METHODS = {
@@ -36,6 +36,11 @@ METHODS = {
         iwae,
         linear_vae,
         vq_vae,
+        residual_vq_vae,
+        product_vq_vae,
+        fsq,
+        lfq,
+        vq_vae_2,
         wae_gan,
     )
 }

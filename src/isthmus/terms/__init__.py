@@ -5,13 +5,14 @@ from .discrepancy import imq, mmd, rbf
 from .disentanglement import decomposed_kl, dip
 from .divergence import capacity, free_bits, kl
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
-from .quantisation import codebook, commitment
+from .quantisation import bit_entropy, codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
 from .score import score_function
 from .sparsity import kl_to_rate, l0, l1
 
 __all__ = [
+    "bit_entropy",
     "capacity",
     "codebook",
     "commitment",
