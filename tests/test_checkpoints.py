@@ -21,7 +21,18 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import isthmus
 from isthmus import Recipe, fit, seeded, term
-from isthmus.models import autoencoder, beta_vae, denoising, linear, stacked, vae, vq_vae, wae_gan
+from isthmus.models import (
+    autoencoder,
+    beta_vae,
+    denoising,
+    linear,
+    residual_vq_vae,
+    stacked,
+    vae,
+    vq_vae,
+    vq_vae_2,
+    wae_gan,
+)
 from isthmus.nets import mlps
 from isthmus.randomness import Stream
 from isthmus.terms import kl, reconstruction
@@ -59,7 +70,8 @@ def data(n: int = 40, seed: int = 0) -> Tensor:
 
 def built(function: Any = vae, seed: int = 0, **options: Any) -> Any:
     with seeded(seed):
-        return function(6, **options) if function is vq_vae else function(6, 2, (8,), **options)
+        quantised = function in (vq_vae, residual_vq_vae, vq_vae_2)
+        return function(6, **options) if quantised else function(6, 2, (8,), **options)
 
 
 def sgd(lr: float = 0.01, **options: Any) -> Any:
@@ -113,6 +125,12 @@ WAYS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
         lambda: built(vq_vae, size=8, hidden=(8,), width=2, positions=2),
         {"held_out": 0.25, "monitor": "reconstruction"},
     ),
+    "a learned codebook that is revived": (
+        lambda: built(vq_vae, size=8, hidden=(8,), width=2, positions=2, ema=None),
+        {"ema": 0.9, "accumulate": 2},
+    ),
+    "residual books": (lambda: built(residual_vq_vae, size=4, hidden=(8,), width=2, positions=2), {}),
+    "two levels": (lambda: built(vq_vae_2, size=4, hidden=(8,), width=2, positions=2, top_hidden=(4,)), {}),
     "pretraining": (lambda: built(stacked, epochs=1), {}),
     "corruption": (lambda: built(denoising), {}),
     "torch's own Adam": (built, {"optimizer": lambda p: torch.optim.Adam(p, fused=True, amsgrad=True)}),

@@ -91,7 +91,7 @@ def test_dead_codes():
     embedder = Embedder(Recipe("vq_vae", size=16), epochs=10, **FAST).fit(TRAIN)
     assert "dead codes" not in names(examine(embedder, TRAIN))  # the control
     with torch.no_grad():
-        embedder.model_.autoencoder.latent.get_buffer("codebook")[3:] = 1e6
+        embedder.model_.autoencoder.latent.get_buffer("places.quantiser.entries")[3:] = 1e6
     found = examine(embedder, TRAIN)
     evidence, remedy = said(found, "dead codes")
     assert evidence.startswith("3 of 16 codes") and "--set size=4" in remedy

@@ -25,15 +25,13 @@ import isthmus
 from isthmus import Autoencoder, Batch, Code, Stage, Trace
 from isthmus.corruptions import gaussian_noise, masking_noise, salt_and_pepper
 from isthmus.distributions import DiagonalNormal
-from isthmus.latents import Deterministic, Gaussian, VectorQuantised
+from isthmus.latents import Deterministic, Gaussian
 from isthmus.likelihoods import bernoulli, gaussian
-from isthmus.models import linear_vae, vae, vq_vae
+from isthmus.models import linear_vae, vae
 from isthmus.nets import convs, mlp, mlps
 from isthmus.objective import Term, term
 from isthmus.terms import (
     capacity,
-    codebook,
-    commitment,
     contraction,
     cyclical,
     decomposed_kl,
@@ -478,95 +476,6 @@ def test_the_contraction_penalty_of_one_layer_in_closed_form(activation):
     (by_hand,) = torch.autograd.grad(expected.sum(), layers(model.encoder)[0].weight)
     (ours,) = torch.autograd.grad(penalty.sum(), layers(model.encoder)[0].weight)
     near(ours, by_hand)  # create_graph: it has a gradient, and this one
-
-
-# Vector quantisation
-
-
-def test_the_gradient_at_the_features_is_the_decoders_plus_the_commitments():
-    latent = VectorQuantised(8, 3, positions=2).double().eval()
-    features = torch.randn(5, 6, **DOUBLE, requires_grad=True)
-    code = latent(features, False)
-    slope = torch.randn(5, 6, **DOUBLE)  # of a loss by the quantised code
-    trace = Trace(batch(features), features, code, gaussian(6)(features))
-    loss = (code.z * slope).sum() + 0.25 * commitment(None, trace).sum()
-    (ours,) = torch.autograd.grad(loss, features)
-    nearest = code.extra["nearest"].flatten(1)
-    near(code.z, nearest)
-    near(ours, slope + 0.5 * (features - nearest), rtol=1e-12)
-    distances = torch.cdist(features.detach().view(-1, 3), latent.codebook)
-    assert torch.equal(code.extra["indices"].flatten(), distances.argmin(1))
-
-
-def test_a_running_codebook_gets_no_gradient_and_a_learned_one_only_from_its_term():
-    assert not any("codebook" in name for name, _ in vq_vae(6, 8, (8,)).named_parameters())
-    latent = VectorQuantised(8, 3, positions=2, ema=None).double()
-    features = torch.randn(5, 6, **DOUBLE, requires_grad=True)
-    code = latent(features, True)
-    trace = Trace(batch(features), features, code, gaussian(6)(features))
-    both = commitment(None, trace).sum() + code.z.sum()
-    assert torch.autograd.grad(both, latent.codebook, allow_unused=True, retain_graph=True) == (None,)
-    slopes = torch.autograd.grad(codebook(None, trace).sum(), [latent.codebook, features], allow_unused=True)
-    by_hand = torch.zeros(8, 3, **DOUBLE)
-    for index, before in zip(code.extra["indices"].flatten(), features.detach().view(-1, 3)):
-        by_hand[index] += 2 * (latent.codebook[index].detach() - before)
-    near(slopes[0], by_hand)
-    assert slopes[1] is None
-
-
-def test_the_running_codebook_by_hand():
-    latent = VectorQuantised(3, 2, ema=0.9, revive=0.0, eps=0.0).double()
-    latent.started.fill_(True)
-    before = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0]], **DOUBLE)
-    latent.codebook.copy_(before)
-    latent.sums.copy_(before)
-    features = torch.tensor([[0.1, 0.0], [0.9, 0.2], [1.1, 0.0]], **DOUBLE)
-    code = latent(features, True)
-    near(code.z, before[[0, 1, 1]])  # quantised by what the codebook was, not by what the batch made of it
-    counts = torch.tensor([0.9 + 0.1, 0.9 + 0.2, 0.9], **DOUBLE)
-    sums = 0.9 * before + 0.1 * torch.tensor([[0.1, 0.0], [2.0, 0.2], [0.0, 0.0]], **DOUBLE)
-    near(latent.counts, counts)
-    near(latent.codebook, sums / counts[:, None])
-
-
-def test_the_codebook_rests_in_eval_and_where_nothing_is_noisy():
-    latent = VectorQuantised(8, 3)
-    latent(torch.randn(50, 3), True)
-    before = copy.deepcopy(latent.state_dict())
-    latent(torch.randn(50, 3), False)
-    latent.eval()(torch.randn(50, 3), True)
-    latent.fit_prior(torch.randn(50, 3))
-    after = latent.state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in ("codebook", "counts", "sums"))
-    assert latent.sample(7).shape == (7, 3)
-
-
-def perplexity(latent: VectorQuantised, features: Tensor) -> float:
-    """exp of the entropy of how often each entry is chosen."""
-    chosen = latent(features, False).extra["indices"].flatten()
-    shares = torch.bincount(chosen, minlength=latent.size).double() / len(chosen)
-    return torch.special.entr(shares).sum().exp().item()
-
-
-@pytest.mark.parametrize("revive", [0.1, 0.0])
-def test_dead_entries_are_revived_and_without_that_they_stay_dead(revive):
-    latent = VectorQuantised(16, 2, revive=revive)
-    near_by = torch.randn(200, 2)
-    for _ in range(20):
-        latent(near_by, True)
-    far = near_by + torch.tensor([100.0, 0.0])  # the data move: whoever is nearest follows, all others die
-    for _ in range(1500):
-        latent(far, True)
-    used = perplexity(latent.eval(), far)
-    assert used > 8 if revive else used < 4
-
-
-def test_perplexity_of_known_use():
-    latent = VectorQuantised(4, 1, ema=None).eval()
-    with torch.no_grad():
-        latent.codebook.copy_(torch.tensor([[0.0], [1.0], [2.0], [9.0]]))
-    assert perplexity(latent, torch.tensor([[0.0], [1.0], [2.0]])) == pytest.approx(3)
-    assert perplexity(latent, torch.tensor([[0.1], [-0.1]])) == pytest.approx(1)
 
 
 # Tied weights

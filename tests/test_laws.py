@@ -74,6 +74,7 @@ def case(
     return Case(Recipe(METHODS[name], **options), formula, context)
 
 
+COMMITTED = "reconstruction + 0.25 * commitment"
 SMALL: dict[str, Any] = {"dim": 3, "hidden": (16,)}
 CHOICES: dict[str, Any] = {"variables": 4, "values": 5, "hidden": (16,), "steps": 100}
 CASES = [
@@ -114,6 +115,12 @@ CASES = [
     case("categorical_vae", "reconstruction + warmup(100, 1) * kl", **CHOICES),
     case("reinforce_vae", "leave_one_out + warmup(100, 1) * kl", **CHOICES),
     case("vq_vae", "reconstruction + 0.25 * commitment", hidden=(16,), size=16, width=4, positions=3),
+    case("vq_vae", COMMITTED, hidden=(16,), size=16, width=4, positions=3),
+    case("residual_vq_vae", COMMITTED, hidden=(16,), size=8, width=4, positions=3),
+    case("product_vq_vae", COMMITTED, hidden=(16,), size=8, width=4, positions=3),
+    case("fsq", "reconstruction", hidden=(16,), levels=(5, 4), positions=3),
+    case("lfq", f"{COMMITTED} + 0.1 * bit_entropy", hidden=(16,), bits=4, positions=3),
+    case("vq_vae_2", COMMITTED, hidden=(16,), size=16, width=4, positions=3, top_hidden=(8,)),
     case("wae_gan", "reconstruction + 10.0 * fooling", **SMALL, critic=(16,)),
 ]
 laws = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -287,6 +294,8 @@ def test_training_is_stochastic_where_the_method_is_and_repeats_under_a_seed(cas
     )
     started = hasattr(model.autoencoder.latent, "started")  # a codebook starts at random rows
     assert torch.equal(draw(3), draw(4)) is not (noisy or started)
+    noisy = isinstance(model.autoencoder.latent, Gaussian) or model.autoencoder.corrupt is not None
+    assert torch.equal(draw(3), draw(4)) is not noisy
 
 
 # (e) and (i): written down, read, built and loaded it is the same; copies are copies

@@ -140,7 +140,10 @@ class Autoencoder(Learner):
 
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
         # noisy in eval() too: a held-out loss is the training objective, with dropout and such switched off
-        yield "autoencoder", self.objective(self, self(batch, noisy=True, step=step))
+        trace = self(batch, noisy=True, step=step)
+        yield "autoencoder", self.objective(self, trace)
+        if self.training:
+            self.latent.follow(trace.code, first=step == 0)
 
     def _features(self, x: Any, context: Mapping[str, Any]) -> Any:
         features = full(call(self.encoder, x, context))

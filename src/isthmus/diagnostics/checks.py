@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..baselines.comparison import Outcome
-from ..metrics import bootstrap, suggest_dim
+from ..metrics import bootstrap, codebook_use, suggest_dim
 from ..recipes import Recipe
 from .examination import Finding, Half, Patient
 
@@ -80,20 +80,24 @@ def dead_codes(patient: Patient) -> Finding | None:
     indices = patient.train.indices
     if indices is None:
         return None
-    size = patient.argument("size") or int(indices.max()) + 1
-    share = np.bincount(indices.ravel(), minlength=size) / indices.size
-    used = int((share > 0).sum())
-    if used >= size / 2 or indices.size < 2 * size:
+    latent = patient.embedder.model_.autoencoder.latent
+    columns: dict[int, list[int]] = {}
+    for column, book in enumerate(getattr(latent, "books", [0] * indices.shape[1])):
+        columns.setdefault(book, []).append(column)
+    levels = getattr(latent, "levels", [int(indices.max()) + 1] * indices.shape[1])
+    uses = [codebook_use(indices[:, own], levels[own[0]]) for own in columns.values()]
+    worst = min(uses, key=lambda use: use.used / use.size)
+    if worst.used >= worst.size / 2 or indices.size / len(uses) < 2 * worst.size:
         return None
-    taken = share[share > 0]
-    perplexity = float(np.exp(-(taken * np.log(taken)).sum()))
-    enough = 2 ** max(1, int(np.ceil(np.log2(max(used, 2)))))
+    enough = 2 ** max(1, int(np.ceil(np.log2(max(worst.used, 2)))))
+    knob = next((name for name in ("levels", "bits") if patient.argument(name)), None)
+    remedy = f"--set size={min(enough, worst.size)}" if knob is None else f"--set {knob}=…   # fewer"
     return Finding(
         "dead codes",
-        "problem" if used < 2 else "warning",
-        f"{used} of {size} codes are in use on {len(indices)} training rows, "
-        f"and they are worth {perplexity:.1f} used alike (perplexity).",
-        f"{patient.command} --set size={min(enough, size)}",
+        "problem" if worst.used < 2 else "warning",
+        f"{worst.used} of {worst.size} codes are in use on {len(indices)} training rows, "
+        f"and they are worth {worst.perplexity:.1f} used alike (perplexity).",
+        f"{patient.command} {remedy}",
     )
 
 

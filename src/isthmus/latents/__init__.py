@@ -5,6 +5,7 @@ from .categorical import Categorical, relaxed, straight_through, unreparameteris
 from .deterministic import Deterministic
 from .gaussian import Gaussian, committed
 from .latent import Latent
+from .lattices import FiniteScalar, LookupFree
 from .nested import Nested
 from .quantised import VectorQuantised
 from .refitted import Refitted
@@ -26,4 +27,20 @@ __all__ = [
     "relaxed",
     "straight_through",
     "unreparameterised",
+from .quantised import Places, Quantised, Shares, TwoLevels, rotation, straight_through
+from .quantisers import Codebook, Product, Quantiser, Residual
+from .search import kmeans, nearest
+    "Codebook",
+    "FiniteScalar",
+    "LookupFree",
+    "Places",
+    "Product",
+    "Quantised",
+    "Quantiser",
+    "Residual",
+    "Shares",
+    "TwoLevels",
+    "kmeans",
+    "nearest",
+    "rotation",
 ]

@@ -22,6 +22,13 @@ class Latent(nn.Module, ABC):
     def forward(self, features: Tensor, noisy: bool) -> Code:
         """(b, features) -> code. With `noisy` a posterior is sampled, otherwise its mean or mode is taken."""
 
+    def follow(self, code: Code, first: bool) -> None:
+        """Move what statistics of training codes move and no gradient does, such as the means of a codebook.
+
+        Called once a step, when the parameters have moved; `first` says that training begins here. By default
+        there is nothing of the kind. Only here is anything written: `forward` leaves the module as it was.
+        """
+
     @abstractmethod
     def sample(self, n: int) -> Tensor:
         """(n, dim): codes to decode, drawn from the global generator."""

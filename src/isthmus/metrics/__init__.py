@@ -2,6 +2,7 @@
 
 from .aggregate import KLParts, kl_parts
 from .clusters import Clusters, cluster_scores
+from .codes import CodebookUse, CodeLength, code_length, codebook_use
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .generation import frechet_distance
 from .gradients import gradient_norms
@@ -36,6 +37,8 @@ __all__ = [
     "ActiveUnits",
     "Bound",
     "Clusters",
+    "CodeLength",
+    "CodebookUse",
     "Interval",
     "IntrinsicDimension",
     "KLParts",
@@ -50,6 +53,8 @@ __all__ = [
     "bits_per_dimension",
     "bootstrap",
     "cluster_scores",
+    "code_length",
+    "codebook_use",
     "compare_tables",
     "continuity",
     "continuity_per_row",

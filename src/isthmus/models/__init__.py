@@ -16,7 +16,7 @@ from .plain import (
     stacked,
     tied,
 )
-from .quantised import vq_vae
+from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
 from .variational import (
     beta_vae,
     capacity_vae,
@@ -68,6 +68,11 @@ METHODS = {
         categorical_vae,
         reinforce_vae,
         vq_vae,
+        residual_vq_vae,
+        product_vq_vae,
+        fsq,
+        lfq,
+        vq_vae_2,
         wae_gan,
     )
 }

@@ -7,3 +7,6 @@ from .prior import Prior, Whitening, descend
 from .vamp import Vamp
 
 __all__ = ["Flow", "Mixture", "Normal", "Prior", "Vamp", "Whitening", "descend"]
+from .autoregressive import Autoregressive
+
+__all__ = ["Autoregressive"]
