@@ -1,19 +1,10 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, wae_gan
-from .plain import (
-    autoencoder,
-    contractive,
-    denoising,
-    linear,
-    sparse_jump_relu,
-    sparse_kl,
-    sparse_l1,
-    sparse_top_k,
-    stacked,
-    tied,
-)
+from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import vq_vae
+from .regularised import contractive
+from .sparse import sparse_jump_relu, sparse_kl, sparse_l1, sparse_top_k
 from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
 
 METHODS = {
