@@ -56,7 +56,7 @@ def test_the_decoder_is_the_inverse_of_the_encoder_to_single_precision():
 def test_log_likelihood_of_the_autoencoder_is_the_flows_on_the_same_net():
     one, x = trained(flow(6, 4, (16,))), rows(200)
     other = invertible(6, 2, (16,), layers=4).eval()
-    other.encoder.net.layers = copy.deepcopy(one.encoder.net.layers)
+    other.encoder.net.layers = copy.deepcopy(one.encoder.net.layers)  # type: ignore[union-attr]
     with torch.no_grad():
         ours, theirs = (surprise(model, model(Batch(x, x))) for model in (one, other))
         torch.testing.assert_close(ours, theirs)
@@ -72,8 +72,9 @@ def test_a_linear_flow_is_the_gaussian_with_that_covariance():
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(0, 0.4)
-        rest = model.encoder.net(torch.zeros(1, 3).double())[0][0]
-        matrix = model.encoder.net(torch.eye(3).double())[0] - rest  # rows: f(e_i) − f(0)
+        rest = model.encoder.net(torch.zeros(1, 3).double())[0][0]  # type: ignore[operator]
+        # rows: f(e_i) − f(0)
+        matrix = model.encoder.net(torch.eye(3).double())[0] - rest  # type: ignore[operator]
         x = torch.randn(50, 3).double()
         found = -surprise(model, model(Batch(x, x), noisy=False))
     inverse = torch.linalg.inv(matrix)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 import isthmus
 from isthmus import Autoencoder, Batch
 from isthmus.distributions import OneHots
-from isthmus.latents import Categorical, relaxed, straight_through, unreparameterised
+from isthmus.latents import Categorical, hard_gumbel, relaxed, unreparameterised
 from isthmus.likelihoods import bernoulli
 from isthmus.metrics import elbo, log_likelihood
 from isthmus.objective import Term
@@ -84,7 +84,7 @@ def test_score_function_gradients_of_choices_are_unbiased(term):
 
 
 @pytest.mark.parametrize(
-    "gradient, temperature", [(straight_through, 1.0), (relaxed, 2.0)], ids=["straight through", "relaxed"]
+    "gradient, temperature", [(hard_gumbel, 1.0), (relaxed, 2.0)], ids=["straight through", "relaxed"]
 )
 def test_control_relaxed_gradients_are_biased(gradient, temperature):
     model = model_of(gradient, temperature)

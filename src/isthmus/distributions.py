@@ -62,6 +62,10 @@ class Density(Protocol):
         """(..., b, d) -> (..., b), in nats."""
 
 
+class NoClosedForm(TypeError):
+    """A divergence that a posterior has no formula for."""
+
+
 class Posterior(ABC):
     """A distribution over codes: what a latent returns as `q`, and often as `p`."""
 
@@ -81,7 +85,7 @@ class Posterior(ABC):
     def kl(self, other: Density) -> Tensor:
         """KL(self || other) of each dimension, (b, d), in nats; the sum over d is the divergence.
 
-        Raises TypeError where there is no closed form; `Stage.divergence` then estimates it.
+        Raises `NoClosedForm` where there is none; `Stage.divergence` then estimates it.
         """
 
 
@@ -126,7 +130,7 @@ class DiagonalNormal(Posterior):
     def kl(self, other: Density) -> Tensor:
         """log σ_p/σ_q + (σ_q² + (μ_q − μ_p)²) / 2σ_p² − ½."""
         if not isinstance(other, DiagonalNormal):
-            raise TypeError(f"no closed-form KL from DiagonalNormal to {type(other).__name__}")
+            raise NoClosedForm(f"no closed-form KL from DiagonalNormal to {type(other).__name__}")
         if other.standard:
             squares = torch.addcmul((2 * self.log_scale).exp(), self._mean, self._mean)  # σ² + μ²
             return 0.5 * (squares - 1) - self.log_scale
@@ -160,8 +164,8 @@ class OneHots(Posterior):
     def log_prob(self, z: Tensor) -> Tensor:
         return (z.unflatten(-1, self.logits.shape[-2:]) * self.logits).sum((-2, -1))
 
-    def kl(self, other: Posterior) -> Tensor:
+    def kl(self, other: Density) -> Tensor:
         """Σ_c q_c (log q_c − log p_c) of each variable, (b, v)."""
         if not isinstance(other, OneHots):
-            raise TypeError(f"no closed-form KL from OneHots to {type(other).__name__}")
+            raise NoClosedForm(f"no closed-form KL from OneHots to {type(other).__name__}")
         return (self.logits.exp() * (self.logits - other.logits)).sum(-1)

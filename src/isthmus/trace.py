@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor
 
+from .distributions import NoClosedForm
+
 if TYPE_CHECKING:
     from .distributions import Density, Distribution, Posterior
 
@@ -41,7 +43,7 @@ class Stage(NamedTuple):
         """
         try:
             return self.q.kl(self.p)
-        except TypeError:  # how a posterior says that it knows no closed form towards this prior
+        except NoClosedForm:
             return (self.q.log_prob(self.z) - self.p.log_prob(self.z))[:, None]
 
 

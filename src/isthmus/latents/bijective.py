@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..distributions import DiagonalNormal, Posterior
+from ..distributions import DiagonalNormal, NoClosedForm, Posterior
 from ..priors import Normal
 from ..trace import Code, Stage
 from .latent import Latent
@@ -88,4 +88,4 @@ class Transported(Posterior):
         return (-self.log_det).expand(z.shape[:-1])
 
     def kl(self, other: object) -> Tensor:
-        raise TypeError("a point has no KL of its dimensions; Stage.divergence sums over them")
+        raise NoClosedForm("a point has no KL of its dimensions; Stage.divergence sums over them")

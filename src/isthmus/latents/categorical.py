@@ -15,7 +15,7 @@ from .latent import Latent
 Gradient = Callable[[Tensor, float], Tensor]  # logits (..., c) and a temperature -> draws (..., c)
 
 
-def straight_through(logits: Tensor, temperature: float) -> Tensor:
+def hard_gumbel(logits: Tensor, temperature: float) -> Tensor:
     """A one-hot draw whose gradient is that of the relaxed one (Jang, Gu & Poole 2017, section 2.2).
 
     What the decoder sees is a code, so that the loss is the loss; the gradient is biased.
@@ -42,7 +42,7 @@ class Categorical(Latent):
 
     The encoder delivers logits, (b, variables · values), and the code is as wide: a one-hot vector for each
     variable, drawn while training, the likeliest otherwise. `gradient` says how the encoder learns from a
-    draw: `straight_through`, `relaxed` or `unreparameterised`, the first two at a `temperature`. A code holds
+    draw: `hard_gumbel`, `relaxed` or `unreparameterised`, the first two at a `temperature`. A code holds
     at most variables · log(values) nats, and its KL is in closed form.
 
     Reference: Jang, Gu & Poole, Categorical Reparameterization with Gumbel-Softmax, ICLR 2017,
@@ -52,7 +52,7 @@ class Categorical(Latent):
     uniform: Tensor
 
     def __init__(
-        self, variables: int, values: int, gradient: Gradient = straight_through, temperature: float = 1.0
+        self, variables: int, values: int, gradient: Gradient = hard_gumbel, temperature: float = 1.0
     ):
         super().__init__()
         if variables < 1 or values < 2:
@@ -69,7 +69,7 @@ class Categorical(Latent):
     def forward(self, features: Tensor, noisy: bool) -> Code:
         logits = features.unflatten(-1, (self.variables, self.values))  # (b, v, c)
         if noisy:
-            z = (self.gradient if self.training else straight_through)(logits, self.temperature)
+            z = (self.gradient if self.training else hard_gumbel)(logits, self.temperature)
         else:
             z = F.one_hot(logits.argmax(-1), self.values).to(logits)
         z = z.flatten(-2)

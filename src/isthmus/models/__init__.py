@@ -4,18 +4,7 @@ from .adversarial import Adversarial, wae_gan
 from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
 from .ex_post import ex_post, fit_prior
 from .invertible import flow, invertible
-from .plain import (
-    autoencoder,
-    contractive,
-    denoising,
-    linear,
-    sparse_jump_relu,
-    sparse_kl,
-    sparse_l1,
-    sparse_top_k,
-    stacked,
-    tied,
-)
+from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
 from .regularised import contractive
 from .sparse import sparse_jump_relu, sparse_kl, sparse_l1, sparse_top_k

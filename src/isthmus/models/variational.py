@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..latents import Categorical, Gaussian, committed, straight_through, unreparameterised
+from ..latents import Categorical, Gaussian, committed, hard_gumbel, unreparameterised
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Given
@@ -274,7 +274,7 @@ def categorical_vae(
     values: int = 10,
     hidden: Sequence[int] = (256, 128),
     *,
-    gradient: Callable[..., Any] = straight_through,
+    gradient: Callable[..., Any] = hard_gumbel,
     temperature: float = 1.0,
     steps: int = 1000,
     nets: Callable[..., Any] = mlps,
@@ -282,7 +282,7 @@ def categorical_vae(
 ) -> Autoencoder:
     """−ELBO with a code of choices, each one-hot among a few `values`, against a uniform prior.
 
-    `gradient` is `straight_through` or `relaxed` of `isthmus.latents`; only the first trains on true codes.
+    `gradient` is `hard_gumbel` or `relaxed` of `isthmus.latents`; only the first trains on true codes.
     The KL rises over the first `steps`: at full price from the start, untrained choices cost more than they
     tell, and collapse.
 
