@@ -68,7 +68,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             model.objective = Objective.of(objective)
             return model
 
-        return trained(build, rows.train, budget, epochs=budget.pick(60, 15), lr=5e-3)
+        return trained(build, rows.train, budget, epochs=budget.pick(60, 6), lr=5e-3)
 
     penalty = without_derivative if bug else contraction()
     models = {

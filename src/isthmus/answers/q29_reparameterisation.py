@@ -133,7 +133,7 @@ def fitted(x: Tensor, budget: Budget, latent: type[Gaussian] = Gaussian) -> Auto
         model.corrupt, model.latent = binarise, latent(dim)
         return model
 
-    return trained(build, x, budget, budget.pick(60, 40), budget.pick(2e-3, 1e-3))
+    return trained(build, x, budget, budget.pick(60, 12), budget.pick(2e-3, 1e-3))
 
 
 def gradients(model: Autoencoder, x: Tensor, explain: Term, seed: int) -> Tensor:

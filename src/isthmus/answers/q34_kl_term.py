@@ -123,7 +123,7 @@ def fitted(x: Tensor, budget: Budget, cost: Term) -> Autoencoder:
         model.objective = reconstruction + cost
         return model
 
-    return trained(build, x, budget, budget.pick(60, 20), budget.pick(2e-3, 1e-3))
+    return trained(build, x, budget, budget.pick(60, 6), budget.pick(2e-3, 1e-3))
 
 
 def passed(model: Autoencoder, x: Tensor) -> Trace:
