@@ -16,8 +16,11 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.harness import RESULTS, git, machine
+
 import isthmus
-from harness import RESULTS, git, machine
 from isthmus.answers import Answer, Budget, answers
 from isthmus.cli.ask import numbers
 from isthmus.runs import versions
@@ -67,6 +70,8 @@ def measured(each: Answer, part: str, options: argparse.Namespace) -> dict[str, 
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": shlex.join(["python", *sys.argv]),
         "git": git(),
+        "machine": machine(),
+        "versions": versions() | {"isthmus": isthmus.__version__},
     }
 
 
@@ -78,8 +83,7 @@ def keep(path: Path, each: Answer, part: str, told: dict[str, Any]) -> dict[str,
     one[part] = told
     one["holds"] = judge(one)
     record["answers"] = dict(sorted(there.items(), key=lambda item: int(item[0])))
-    record |= {"name": "answers_full", "machine": machine()}
-    record["versions"] = versions() | {"isthmus": isthmus.__version__}
+    record["name"] = "answers_full"
     write_atomically(path, f"{json.dumps(record, indent=1, ensure_ascii=False)}\n".encode())
     return one
 
