@@ -95,7 +95,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         Claim(
             "Nats of the test ELBO above independent pixels",
             bound.mean - baseline,
-            at_least=budget.pick(2.0, 100.0),
+            at_least=budget.pick(2.0, 103.0),  # of MNIST: an ELBO of −103, where independent pixels have −206
         ),
         Claim(
             "Variance of the score-function gradient, in those of the reparameterised",
