@@ -89,7 +89,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         Claim("Relative difference of the penalty from the closed form",
               abs(exact / by_hand - 1), at_most=1e-4),
         Claim("Mean slope φ′ of the units, as a share of that without penalty: saturation lowers it",
-              slopes["‖J‖²"] / slopes["no penalty"], at_most=1.0),  # smaller weights move units towards their steepest point
+              slopes["‖J‖²"] / slopes["no penalty"], at_most=1.0),  # small weights: the steepest point
         Claim("Relative error of one random probe a row, mean of the batch", abs(probed / whole - 1),
               at_most=0.05, guarded=False),
         Claim("Singular values above a tenth of the largest, as a share of those without penalty",
