@@ -1,5 +1,6 @@
 """The harness that times us against others: its statistics, its records, and its talk with the workers."""
 
+import argparse
 import hashlib
 import json
 import math
@@ -8,16 +9,18 @@ import random
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import first_result, harness, speed, streaming
+from benchmarks import answers, first_result, harness, speed, streaming
 from benchmarks.harness import Pair, Side, Worker, alternate, compare, quietest, record, write
 
 from isthmus import seeded
+from isthmus.answers import Budget, Claim, Evidence
 from isthmus.data import read
 
 PRETENDING = "benchmarks.sides.pretending"
@@ -285,3 +288,38 @@ def test_a_first_result_is_timed_from_outside(tmp_path: Path, monkeypatch: pytes
     table.write_text("a,b\n1,\n")
     with pytest.raises(RuntimeError, match="ended with 2"):
         first_result.once(table, tmp_path / "run", report=False)  # which holds a run
+
+
+class Stand:
+    """An answer whose claim holds with a small value, and whose control has another."""
+
+    number, question = 1, "What?"
+
+    def __init__(self, right: float, wrong: float):
+        self.values = right, wrong
+
+    def run(self, budget: Budget, bug: bool) -> Evidence:
+        assert budget.full
+        return Evidence([Claim("small", self.values[bug], at_most=1), Claim("other", 0, 0, 0, guarded=False)])
+
+
+@pytest.mark.parametrize("right, wrong, holds", [(0, 2, True), (2, 2, False), (0, 0, False)])
+def test_an_answer_of_record_holds_where_its_claims_do_and_its_control_fails(
+    right: float, wrong: float, holds: bool, tmp_path: Path
+) -> None:
+    each: Any = Stand(right, wrong)
+    options = argparse.Namespace(seed=0, threads=1)
+    path = tmp_path / "answers_full.json"
+    for part in answers.PARTS:
+        answers.keep(path, each, part, answers.measured(each, part, options))
+    [one] = json.loads(path.read_text("utf-8"))["answers"].values()
+    assert one["holds"] == holds and set(answers.PARTS) <= set(one)
+    assert [len(one[part]["claims"]) for part in answers.PARTS] == [2, 1]
+
+
+def test_an_answer_that_breaks_is_on_record_and_does_not_hold(tmp_path: Path) -> None:
+    each: Any = Stand(0, 2)
+    del each.values
+    told = answers.measured(each, "evidence", argparse.Namespace(seed=0, threads=1))
+    assert "AttributeError" in told["error"]
+    assert not answers.keep(tmp_path / "a.json", each, "evidence", told)["holds"]

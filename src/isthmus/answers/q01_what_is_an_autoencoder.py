@@ -58,7 +58,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         lambda: faint(data.train.shape[1], dim, budget) if bug else deep(data.train.shape[1], dim, budget),
         data.train,
         budget,
-        epochs=budget.pick(60, 40),
+        epochs=budget.pick(60, 8),
         lr=budget.pick(3e-3, 1e-3),
     )
     seen = {

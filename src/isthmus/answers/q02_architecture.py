@@ -62,12 +62,12 @@ SHAPES = 20
 def experiment(budget: Budget, bug: bool = False) -> Evidence:
     data, dim = grey(budget), budget.pick(8, 30)
     features, board = data.train.shape[1], pca(data.train, dim)
-    epochs = budget.pick(60, 40)
+    epochs = budget.pick(60, 8)
     shallow = trained(
         lambda: one_layer(features, dim),
         data.train,
         budget,
-        epochs=budget.pick(40, 20),
+        epochs=budget.pick(40, 5),
         lr=5e-3,
         finish=lbfgs(budget.pick(150, 100)),
     )

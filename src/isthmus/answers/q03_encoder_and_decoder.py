@@ -57,7 +57,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     data, dim = grey(budget), budget.pick(8, 30)
     features, hidden = data.train.shape[1], budget.pick((128, 64), (512, 256))
     held = data.test[:1000]
-    epochs, lr = budget.pick(40, 20), budget.pick(3e-3, 1e-3)
+    epochs, lr = budget.pick(40, 6), budget.pick(3e-3, 1e-3)
     net = trained(lambda: autoencoder(features, dim, hidden), data.train, budget, epochs, lr)
     with seeded(budget.seed + 1):
         random = autoencoder(features, dim, hidden).eval()

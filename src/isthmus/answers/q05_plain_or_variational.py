@@ -123,7 +123,7 @@ def fitted(method: Callable[..., Autoencoder], x: np.ndarray, budget: Budget, bu
             model.objective = reconstruction + 0.0 * kl
         return model
 
-    return trained(build, x, budget, budget.pick(60, 15), budget.pick(2e-3, 1e-3))
+    return trained(build, x, budget, budget.pick(60, 6), budget.pick(2e-3, 1e-3))
 
 
 def draws(model: Autoencoder, budget: Budget) -> np.ndarray:

@@ -121,7 +121,8 @@ def fitted(dim: int, x: Grey, budget: Budget, bug: bool) -> Autoencoder:
     nets = Recipe(mlps, activation=nn.Identity if bug else nn.SiLU)
     hidden = budget.pick((128, 64), (512, 256, 128))
     build = partial(autoencoder, x.train.shape[1], dim, hidden, nets=nets)
-    return trained(build, x.train, budget, budget.pick(45, 30), budget.pick(4e-3, 1e-3), batch_size=64)
+    size = budget.pick(64, 128)
+    return trained(build, x.train, budget, budget.pick(45, 6), budget.pick(4e-3, 1e-3), batch_size=size)
 
 
 def pairs(x: Grey, seed: int, number: int = 400) -> np.ndarray:

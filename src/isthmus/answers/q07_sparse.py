@@ -26,7 +26,8 @@ presumes that the data *are* mixtures of few causes; on data that are not, it cu
 control). Projecting the weights but not their gradient lets Adam's momentum fight the constraint. Compare
 methods at equal L0 only. Dead units must be counted over many rows, not one batch. More units than
 causes leave some dead or split; fewer merge causes. Low error is no evidence that atoms were found: below,
-the control explains the data *better*.
+the control explains the data *better*. And given rows enough, the control too finds the atoms, among many
+more active entries: what gives it away is the size of its code.
 
 **Sources.** Olshausen and Field 1996, Nature 381; Ng 2011, CS294A notes; Makhzani and Frey 2014,
 arXiv:1312.5663; Bricken et al. 2023, Towards Monosemanticity; Gao et al. 2024, arXiv:2406.04093;
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BUG = "the decoder's columns may have any length, so that the penalty is evaded by scaling"
+WEIGHT = 0.15  # of the L1 penalty
 
 
 def experiment(budget: Budget, bug: bool = False) -> Evidence:
@@ -57,7 +59,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         planted(budget.seed, atoms=64, width=32, active=2.0, rows=8000),
         planted(budget.seed, atoms=128, width=64, active=4.0, rows=50_000),
     )
-    l1 = dictionary(made, budget, sparse_l1, free=bug, weight=0.15)
+    l1 = dictionary(made, budget, sparse_l1, free=bug, weight=WEIGHT)
     others = {
         "the k = 4 largest": dictionary(made, budget, sparse_top_k, free=bug, k=budget.pick(4, 6)),
         "JumpReLU": dictionary(
@@ -70,20 +72,39 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         "as many rows of the data": made.x[np.abs(made.x).sum(1) > 0][: len(made.atoms)],
     }
     found = recovery(made.atoms, atoms(l1))
-    active, present = active_per_row(codes(l1, made.x)), active_per_row(made.amplitudes)
+    z = codes(l1, made.x)
+    active, present = active_per_row(z), active_per_row(made.amplitudes)
     claims = [
-        Claim("Cosine of a true atom with the learned one nearest to it, mean", found.mean(), at_least=0.94),
-        Claim("Share of true atoms found (cosine above 0.9)", (found > 0.9).mean(), at_least=0.85),
-        Claim("Active entries a row, as a multiple of the true number", active / present, at_most=3),
         Claim(
-            "Share of units never active", dead_units(codes(l1, made.x)).mean(), at_most=0.02, guarded=False
+            "Sum of the code, as a share of that of the true amplitudes",
+            z.sum() / made.amplitudes.sum(),
+            at_least=1 - 2 * WEIGHT,  # an entry of mean one loses λ; columns that grow take far more from it
         ),
+        Claim(
+            "Cosine of a true atom with the learned one nearest to it, mean",
+            found.mean(),
+            at_least=budget.pick(0.94, 0.97),
+            guarded=False,
+        ),
+        Claim(
+            "Share of true atoms found (cosine above 0.9)",
+            (found > 0.9).mean(),
+            at_least=budget.pick(0.85, 0.97),
+            guarded=False,
+        ),
+        Claim(
+            "Active entries a row, as a multiple of the true number",
+            active / present,
+            at_most=3,
+            guarded=False,
+        ),
+        Claim("Share of units never active", dead_units(z).mean(), at_most=0.02, guarded=False),
     ]
     table = Table(
         f"{len(made.atoms)} atoms in {made.x.shape[1]} dimensions, {present:.2f} of them in a row",
         ["dictionary", "mean cosine", "found", "active a row", "dead", "error / variance"],
         [
-            *(row(name, model, made) for name, model in {"L1, λ = 0.15": l1, **others}.items()),
+            *(row(name, model, made) for name, model in {f"L1, λ = {WEIGHT:g}": l1, **others}.items()),
             *(
                 [name, *shares(recovery(made.atoms, directions)), None, None, None]
                 for name, directions in strangers.items()

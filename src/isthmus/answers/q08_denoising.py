@@ -80,7 +80,7 @@ def pictures_cleaned(
             side**2, 64, budget.pick((256,), (1000,)), noise=noise, corruption=corruption,
             likelihood=UNIT,
         ),
-        rows.train, budget, epochs=budget.pick(80, 12), lr=3e-3,
+        rows.train, budget, epochs=budget.pick(80, 5), lr=3e-3,
     )  # fmt: skip
     cleaned = reconstructed(model, noisy).clip(0, 1)
     few = slice(0, 3000)  # plenty to choose a filter by
@@ -115,7 +115,7 @@ def score_learned(budget: Budget, corruption: Callable[[float], Corruption]) -> 
     """(r(x) − x)/σ² against the exact gradient of the smoothed log density, three Gaussians in the plane."""
     model: Autoencoder = trained(
         lambda: denoising(2, 64, (128,), noise=NOISE, corruption=corruption, likelihood=UNIT),
-        drawn(budget.seed, 8000, SPREAD), budget, epochs=budget.pick(20, 200), lr=5e-3, batch_size=256,
+        drawn(budget.seed, 8000, SPREAD), budget, epochs=budget.pick(20, 100), lr=5e-3, batch_size=256,
     )  # fmt: skip
     places = drawn(budget.seed + 1000, 2000, (SPREAD**2 + NOISE**2) ** 0.5)
     estimate, exact = (reconstructed(model, places) - places) / NOISE**2, score(places)

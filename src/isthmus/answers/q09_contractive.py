@@ -128,7 +128,7 @@ def fitted(rows: Grey, budget: Budget, objective: Term | Objective, noise: float
         model.corrupt = gaussian_noise(noise) if noise else None
         return model
 
-    return trained(build, rows.train, budget, epochs=budget.pick(60, 20), lr=5e-3)
+    return trained(build, rows.train, budget, epochs=budget.pick(60, 5), lr=5e-3)
 
 
 class Seen(NamedTuple):

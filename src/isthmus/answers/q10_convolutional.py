@@ -137,7 +137,7 @@ def nets(data: Pictures, budget: Budget, dense_head: bool = False) -> dict[str, 
 def taught(build: Callable[[], Autoencoder], data: Pictures, budget: Budget) -> Autoencoder:
     """With the same effort for every net."""
     size, rate = budget.pick(32, 128), budget.pick(1e-2, 2e-3)
-    return trained(build, data.train, budget, budget.pick(6, 5), lr=rate, batch_size=size)
+    return trained(build, data.train, budget, budget.pick(6, 2), lr=rate, batch_size=size)
 
 
 def scattered(budget: Budget) -> Pictures:

@@ -61,7 +61,7 @@ BUG = "the layers are left as they were trained one by one: no joint phase"
 def experiment(budget: Budget, bug: bool = False) -> Evidence:
     rows = grey(budget)
     width, dim, hidden = rows.train.shape[1], *budget.pick((8, (64, 32)), (30, (500, 250)))
-    pretraining, joint = budget.pick((40, 80), (5, 15))
+    pretraining, joint = budget.pick((40, 80), (3, 6))
 
     def stack() -> Autoencoder:
         return stacked(

@@ -75,7 +75,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
 
             with seeded(budget.seed):
                 pulls[name, remedy] = list(gradient_norms(build(), some).values())
-            net = trained(build, data.train, budget, budget.pick(20, 10), lr=budget.pick(3e-3, 1e-3))
+            net = trained(build, data.train, budget, budget.pick(20, 2), lr=budget.pick(3e-3, 1e-3))
             errors[name, remedy] = squared(data.test, reconstructed(net, data.test))
     slope = {key: found[0] / found[-1] for key, found in pulls.items()}
     left = {

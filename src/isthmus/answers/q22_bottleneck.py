@@ -123,12 +123,12 @@ def gaussian_code(
     features, dim = x.shape[1], budget.pick(8, 32)
 
     def build() -> Autoencoder:
-        model = beta_vae(features, dim, budget.pick((64,), (512, 256)), beta=beta, likelihood=bernoulli)
+        model = beta_vae(features, dim, budget.pick((64,), (256,)), beta=beta, likelihood=bernoulli)
         if mean_over_pixels:
             model.objective = Objective.of((1 / features) * reconstruction + beta * kl)
         return model
 
-    model = trained(build, x, budget, 30, lr=budget.pick(5e-3, 1e-3))
+    model = trained(build, x, budget, budget.pick(30, 4), lr=budget.pick(5e-3, 1e-3))
     bound = elbo(model, held, samples=budget.pick(10, 1), seed=budget.seed)
     return Point(bound.rate, bound.distortion, active_units(model, held).number)
 
@@ -137,11 +137,11 @@ def quantised(x: np.ndarray, held: np.ndarray, budget: Budget) -> tuple[Point, f
     """Four words of sixteen, coded by how often training rows use each; and the most that could cost."""
     model = trained(
         lambda: vq_vae(
-            x.shape[1], 16, budget.pick((64,), (512, 256)), positions=4, width=4, likelihood=bernoulli
+            x.shape[1], 16, budget.pick((64,), (256,)), positions=4, width=4, likelihood=bernoulli
         ),
         x,
         budget,
-        30,
+        budget.pick(30, 4),
         lr=budget.pick(5e-3, 1e-3),
     )
     with torch.no_grad():

@@ -81,7 +81,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             lambda: denoising(side**2, 64, hidden, noise=level, corruption=damage, likelihood=UNIT),
             rows.train,
             budget,
-            epochs=budget.pick(50, 8),
+            epochs=budget.pick(50, 3),
             lr=3e-3,
         )
 

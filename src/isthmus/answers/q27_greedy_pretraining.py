@@ -61,7 +61,7 @@ BUG = "the layers are not pretrained: tiny random weights under plain gradient d
 def experiment(budget: Budget, bug: bool = False) -> Evidence:
     rows = grey(budget)
     width, dim = rows.train.shape[1], budget.pick(8, 30)
-    hidden, epochs = budget.pick((128, 64), (500, 250, 100)), budget.pick(40, 15)
+    hidden, epochs = budget.pick((128, 64), (500, 250, 100)), budget.pick(40, 6)
     deep, errors_by_epoch = descended(rows, budget, dim, hidden, epochs, pretrain=not bug)
     shallow, without = descended(rows, budget, dim, hidden, epochs * 3 // 2, pretrain=False)
     modern = trained(
@@ -114,7 +114,7 @@ def descended(
             rows.train.shape[1],
             dim,
             hidden,
-            epochs=budget.pick(25, 8),
+            epochs=budget.pick(25, 3),
             noise=0.0,
             activation=nn.Sigmoid,
             likelihood=UNIT,

@@ -95,7 +95,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         Claim(
             "Nats of the test ELBO above independent pixels",
             bound.mean - baseline,
-            at_least=budget.pick(2.0, 100.0),
+            at_least=budget.pick(2.0, 103.0),  # of MNIST: an ELBO of −103, where independent pixels have −206
         ),
         Claim(
             "Variance of the score-function gradient, in those of the reparameterised",
@@ -133,7 +133,7 @@ def fitted(x: Tensor, budget: Budget, latent: type[Gaussian] = Gaussian) -> Auto
         model.corrupt, model.latent = binarise, latent(dim)
         return model
 
-    return trained(build, x, budget, budget.pick(60, 40), budget.pick(2e-3, 1e-3))
+    return trained(build, x, budget, budget.pick(60, 12), budget.pick(2e-3, 1e-3))
 
 
 def gradients(model: Autoencoder, x: Tensor, explain: Term, seed: int) -> Tensor:

@@ -148,7 +148,7 @@ def points(budget: Budget, bug: bool) -> list[Point]:
                 model.objective = averaged + beta * kl
             return model
 
-        model = trained(build, train, budget, budget.pick(40, 20), budget.pick(3e-3, 1e-3))
+        model = trained(build, train, budget, budget.pick(40, 5), budget.pick(3e-3, 1e-3))
         bound = elbo(model, test, samples=3, seed=budget.seed)
         return Point(beta, bound.distortion, bound.rate, active_units(model, test).number)
 

@@ -65,7 +65,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     x = grey(budget)
     sizes = budget.pick((2, 8, 32), (2, 8, 16, 30, 64))
     hidden = budget.pick((128,), (512, 256))
-    digits = curve(x.train, x.test, sizes, budget, bug, hidden, budget.pick(50, 30))
+    digits = curve(x.train, x.test, sizes, budget, bug, hidden, budget.pick(50, 4))
     suggestion = suggest_dim(train, seed=budget.seed)
     claims = [
         Claim(

@@ -71,7 +71,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     def fitted(build: Callable[[], Autoencoder], rows: np.ndarray, epochs: int) -> Autoencoder:
         return trained(build, rows, budget, epochs, budget.pick(2e-3, 1e-3))
 
-    epochs = budget.pick(30, 15)
+    epochs = budget.pick(30, 2)
     models = {
         f"linear, code of {wide}": fitted(lambda: autoencoder(features, wide, ()), x.train, epochs),
         f"ReLU, code of {wide}": fitted(lambda: autoencoder(features, wide, (wide,)), x.train, epochs),

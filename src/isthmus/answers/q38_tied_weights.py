@@ -72,7 +72,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     errors: dict[str, list[float]] = {"tied": [], "untied": [], "PCA": [], "mean of the rows": []}
     for n in sizes:
         x = rows.train[:n]
-        epochs = max(budget.pick(40, 10), 30_000 // n)
+        epochs = max(budget.pick(40, 6), 30_000 // n)
         shared = trained(build, x, budget, epochs)
         free = trained(lambda: autoencoder(width, DIM, (256,), likelihood=UNIT), x, budget, epochs)
         for name, seen in {

@@ -135,7 +135,7 @@ def error_of(
     output: type[nn.Module] = nn.Identity,
 ) -> float:
     model = trained(
-        lambda: built(train.shape[1], activation, budget, bug, output), train, budget, budget.pick(25, 10)
+        lambda: built(train.shape[1], activation, budget, bug, output), train, budget, budget.pick(25, 3)
     )
     return squared(test, reconstructed(model, test))
 

@@ -18,8 +18,9 @@ Each is evaded by the parts it does not see. A denoising autoencoder does it wit
 
 where Δr sums the second derivatives. On the data r(x) ≈ x, and what remains is RCAE with λ = σ². Off the
 data the residual is large and the curvature term cannot be dropped. Since J_r is a product, the encoder may
-shrink by a factor and the decoder grow by it: ‖J_f‖ and ‖J_g‖ are not invariant to that, ‖J_r‖ is. A
-Frobenius norm costs one backward pass an output, or one in all by Hutchinson's E_v ‖Jᵀ v‖².
+shrink by a factor and the decoder grow by it: ‖J_f‖ and ‖J_g‖ are not invariant to that, ‖J_r‖ is. At a
+minimum of loss + λ P, P never rises with λ; *another* Jacobian may. A Frobenius norm costs one backward pass
+an output, or one in all by Hutchinson's E_v ‖Jᵀ v‖².
 
 **Intuition.** All want r to ignore directions that leave the data. Only r itself tells whether it does; a
 lens and its inverse look calm one at a time.
@@ -29,8 +30,9 @@ sampled (with a density fitted to the codes). RCAE or noise for robust reconstru
 also press on tangent directions, which should be kept: choose λ by held-out error.
 
 **Pitfalls.** An encoder penalty with an untied decoder: only the scale changes. ReLU nets have Δr = 0 almost
-everywhere, and the Jacobian is piecewise constant: use smooth units. Jacobians with respect to standardised
-inputs are other numbers. Frobenius is not spectral: the sum of squares, not the worst direction.
+everywhere, and the Jacobian is piecewise constant: use smooth units. One λ does not press equally: J_r's may
+hold the decoder down more than the decoder's own. Jacobians with respect to standardised inputs are other
+numbers. Frobenius is not spectral: the sum of squares, not the worst direction.
 
 **Sources.** Rifai et al. 2011, ICML; Alain and Bengio 2014, arXiv:1211.4246; Ghosh et al. 2020,
 arXiv:1903.12436; Drucker and LeCun 1992, IEEE Transactions on Neural Networks 3; Hoffman et al. 2019,
@@ -68,6 +70,7 @@ PENALTIES = {
     "reconstruction": reconstruction_contraction,
 }
 WEIGHT, SIGMA, ROWS, DRAWS = 0.1, 0.02, 24, 2000
+TOLERANCE = 0.02  # of an expansion whose next term is of order σ², and of a mean over draws
 
 
 def experiment(budget: Budget, bug: bool = False) -> Evidence:
@@ -88,23 +91,23 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         Claim(
             "Off the data: slope in σ² by the formula against the measured one, relative difference",
             abs(formula / measured - 1),
-            at_most=0.03,
+            at_most=TOLERANCE,
         ),
         Claim(
             "A Jacobian under its own penalty, as a share of that under none: the largest of the three",
             max(norms[name][i] / norms["none"][i] for i, name in enumerate(PENALTIES)),
-            at_most=0.5,
+            at_most=1.0,
         ),
         Claim(
-            "Off the data: ‖J_r‖² alone, over the measured slope",
-            jacobian / measured,
-            at_least=1.2,
+            "Off the data: error of ‖J_r‖² alone, relative to the measured slope",
+            abs(jacobian / measured - 1),
+            at_least=10 * TOLERANCE,
             guarded=False,
         ),
         Claim(
             "Growth of the decoder's ‖J‖² where the encoder's is penalised",
             norms["encoder"][1] / norms["none"][1],
-            at_least=1.2,
+            at_least=1.0,
             guarded=False,
         ),
     ]
@@ -139,7 +142,7 @@ def fitted(x: np.ndarray, penalty: Callable[[], Term] | None, budget: Budget) ->
             model.objective = reconstruction + WEIGHT * penalty()
         return model
 
-    return trained(build, x, budget, budget.pick(30, 10), 4e-3)
+    return trained(build, x, budget, budget.pick(30, 3), 4e-3)
 
 
 def jacobians(model: Autoencoder, x: Tensor) -> list[float]:

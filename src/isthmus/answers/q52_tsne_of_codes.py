@@ -53,7 +53,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     x = grey(budget)
     dim, hidden = budget.pick((16, (128,)), (30, (512, 256)))
     model = trained(
-        lambda: autoencoder(x.train.shape[1], dim, hidden), x.train, budget, budget.pick(50, 20), 3e-3
+        lambda: autoencoder(x.train.shape[1], dim, hidden), x.train, budget, budget.pick(50, 6), 3e-3
     )
     rows = np.random.default_rng(budget.seed).permutation(len(x.test))[: budget.pick(360, 2000)]
     z, labels = codes(model, x.test[rows]), x.test_labels[rows]
