@@ -68,7 +68,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             model.objective = Objective.of(objective)
             return model
 
-        return trained(build, rows.train, budget, epochs=budget.pick(60, 6), lr=5e-3)
+        return trained(build, rows.train, budget, epochs=budget.pick(60, 15), lr=5e-3)
 
     penalty = without_derivative if bug else contraction()
     models = {
@@ -89,7 +89,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         Claim("Relative difference of the penalty from the closed form",
               abs(exact / by_hand - 1), at_most=1e-4),
         Claim("Mean slope φ′ of the units, as a share of that without penalty: saturation lowers it",
-              slopes["‖J‖²"] / slopes["no penalty"], at_most=1.0),  # small weights: the steepest point
+              slopes["‖J‖²"] / slopes["no penalty"], at_most=0.85),
         Claim("Relative error of one random probe a row, mean of the batch", abs(probed / whole - 1),
               at_most=0.05, guarded=False),
         Claim("Singular values above a tenth of the largest, as a share of those without penalty",

@@ -121,7 +121,7 @@ def fitted(
         lambda: method(x.shape[1], dim, hidden, likelihood=bernoulli),
         x if labels is None else (x, labels),
         budget,
-        budget.pick(60, 8),
+        budget.pick(60, 20),
         budget.pick(2e-3, 1e-3),
     )
 
