@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 import isthmus
 from isthmus import Autoencoder, Batch, Learner, Recipe
-from isthmus.latents import Bijective, Categorical, Deterministic, Gaussian
+from isthmus.latents import Bijective, Categorical, Deterministic, Gaussian, Labelled
 from isthmus.likelihoods import gaussian
 from isthmus.models import METHODS, autoencoder
 from isthmus.models.adversarial import Adversarial, judging
@@ -66,6 +66,10 @@ class Case(NamedTuple):
 
 def labels(n: int) -> dict[str, Tensor]:
     return {"labels": torch.arange(n) % 10}
+
+
+def some_labels(n: int) -> dict[str, Tensor]:
+    return {"labels": torch.where(torch.arange(n) % 3 > 0, torch.arange(n) % 10, -1)}
 
 
 def case(
@@ -114,6 +118,7 @@ CASES = [
     case("info_vae", "reconstruction + 0.5 * kl + 999.5 * mmd", **SMALL, alpha=0.5),
     case("categorical_vae", "reconstruction + warmup(100, 1) * kl", **CHOICES),
     case("reinforce_vae", "leave_one_out + warmup(100, 1) * kl", **CHOICES),
+    case("m2", "marginalised + 3.0 * classification", some_labels, **SMALL, width=12),
     case("vq_vae", COMMITTED, hidden=(16,), size=16, width=4, positions=3),
     case("residual_vq_vae", COMMITTED, hidden=(16,), size=8, width=4, positions=3),
     case("product_vq_vae", COMMITTED, hidden=(16,), size=8, width=4, positions=3),
@@ -289,7 +294,8 @@ def test_training_is_stochastic_where_the_method_is_and_repeats_under_a_seed(cas
 
     assert torch.equal(draw(3), draw(3))
     noisy = (
-        isinstance(model.autoencoder.latent, Gaussian | Categorical) or model.autoencoder.corrupt is not None
+        isinstance(model.autoencoder.latent, Gaussian | Categorical | Labelled)
+        or model.autoencoder.corrupt is not None
     )
     assert torch.equal(draw(3), draw(4)) is not noisy
 

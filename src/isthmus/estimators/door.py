@@ -111,34 +111,55 @@ def labels_of(y: ArrayLike) -> np.ndarray:
     return labels
 
 
-def classes_of(y: ArrayLike | None, method: str) -> tuple[np.ndarray, np.ndarray]:
-    """The classes that a conditional method learns, and each row's place among them.
+def classes_of(y: ArrayLike | None, method: str, partial: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """The classes that a conditional method learns, and each row's place among them; −1 for none.
 
     Raises:
         ValueError: where there are no labels, or numbers and words among them.
     """
     if y is None:
         raise ValueError(f"{method} is conditional: fit it with labels, fit(X, y)")
+    labels, known = present(y, partial)
+    if not known.any():
+        raise DataError(f"{method} learns classes from labels, and no row has one")
+    places = np.full(len(known), -1)
     try:
-        return np.unique(labels_of(y), return_inverse=True)
+        classes, places[known] = np.unique(labels, return_inverse=True)
     except TypeError as error:
         raise DataError(f"labels are all numbers or all words: {error}") from error
+    return classes, places
 
 
-def places_of(y: ArrayLike | None, n: int, classes: np.ndarray) -> np.ndarray:
-    """Where the label of each of n rows stands among the classes.
+def places_of(y: ArrayLike | None, n: int, classes: np.ndarray, partial: bool = False) -> np.ndarray:
+    """Where the label of each of n rows stands among the classes; −1 for none, where that may be.
 
     Raises:
-        ValueError: where a row has no label, or one that is not among them.
+        ValueError: where a row has no label but should, or one that is not among them.
     """
-    if y is None:
+    if y is None and not partial:
         raise ValueError("this model is conditional: give the labels too")
-    labels, known = labels_of(y), set(classes.tolist())
-    if len(labels) != n:
-        raise DataError(f"every row needs a label: there are {n} rows and {len(labels)} labels")
-    if unknown := [label for label in labels.tolist() if label not in known]:
+    labels, known = present([-1] * n if y is None else y, partial)
+    if len(known) != n:
+        raise DataError(f"every row needs a label: there are {n} rows and {len(known)} labels")
+    learned = set(classes.tolist())
+    if unknown := [label for label in labels.tolist() if label not in learned]:
         raise ValueError(f"the label {unknown[0]!r} was not seen in training; known are {classes.tolist()}")
-    return np.searchsorted(classes, labels)
+    places = np.full(n, -1)
+    places[known] = np.searchsorted(classes, labels)
+    return places
+
+
+def present(y: ArrayLike, partial: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The labels that there are, and which rows (n,) have one.
+
+    Where a part may do, None, NaN and, as in scikit-learn, −1 stand for none.
+    """
+    every = np.atleast_1d(np.asarray(y))
+    if not partial or every.ndim > 2 or (every.ndim == 2 and every.shape[1] > 1):
+        labels = labels_of(y)  # which refuses what is not one for each row
+        return labels, np.ones(len(labels), bool)
+    known = np.array([not (each is None or each != each or each == -1) for each in every.ravel().tolist()])
+    return labels_of(every.ravel()[known]) if known.any() else every[:0], known
 
 
 def counted(name: str, value: Any, least: int) -> int:

@@ -137,9 +137,9 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         facts["steps"] = max(1, steps // 2)  # of a schedule within the method: the second half is steady
         context = {}
         if "classes" in parameters(recipe.function):
-            self.classes_, labels = classes_of(y, recipe.name)
+            self.classes_, labels = classes_of(y, recipe.name, self._partial())
             context["labels"] = torch.from_numpy(labels)
-            facts["classes"] = len(self.classes_)
+            facts["classes"], facts["labelled"] = len(self.classes_), int((labels >= 0).sum())
         if family is not None:
             if "likelihood" not in parameters(recipe.function):
                 raise ValueError(f"{recipe.name} takes no likelihood, and these data need {family}")
@@ -400,11 +400,15 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             return asked
         return self._schema.likelihood(numbers_of(recipe.function, asked))
 
+    def _partial(self) -> bool:
+        """Whether rows without a label may be among the others: of methods that count the `labelled`."""
+        return "labelled" in parameters(self._recipe().function)
+
     def _labels(self, y: ArrayLike | None, n: int) -> dict[str, Tensor]:
         """The context that a conditional model needs for n rows, and nothing for others."""
         if not hasattr(self, "classes_"):
             return {}
-        return {"labels": torch.from_numpy(places_of(y, n, self.classes_))}
+        return {"labels": torch.from_numpy(places_of(y, n, self.classes_, self._partial()))}
 
     def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows | MappedRows:
         x = self._validated(X)

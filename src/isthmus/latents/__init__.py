@@ -4,6 +4,7 @@ from .bijective import Bijective, Kept
 from .categorical import Categorical, hard_gumbel, relaxed, unreparameterised
 from .deterministic import Deterministic
 from .gaussian import Gaussian, committed
+from .labelled import Labelled
 from .latent import Latent
 from .lattices import FiniteScalar, LookupFree
 from .nested import Nested
@@ -22,6 +23,7 @@ __all__ = [
     "Gaussian",
     "JumpReLU",
     "Kept",
+    "Labelled",
     "Latent",
     "LookupFree",
     "Nested",

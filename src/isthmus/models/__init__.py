@@ -7,6 +7,7 @@ from .invertible import flow, invertible
 from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
 from .regularised import contractive
+from .semi_supervised import m2
 from .sparse import sparse_jump_relu, sparse_kl, sparse_l1, sparse_top_k
 from .variational import (
     beta_vae,
@@ -58,6 +59,7 @@ METHODS = {
         info_vae,
         categorical_vae,
         reinforce_vae,
+        m2,
         vq_vae,
         residual_vq_vae,
         product_vq_vae,

@@ -1,6 +1,6 @@
 """Functions that build plain networks. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
 
-from .conditional import OneHot
+from .conditional import OneHot, Relabelled, WithLabel
 from .constrained import unit_columns
 from .convolutional import convs, residual_block
 from .cost import multiplications
@@ -16,10 +16,12 @@ __all__ = [
     "Forwards",
     "Invertible",
     "OneHot",
+    "Relabelled",
     "Residual",
     "Scaling",
     "Skip",
     "Transposed",
+    "WithLabel",
     "convs",
     "couplings",
     "initialise",

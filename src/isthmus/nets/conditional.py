@@ -21,3 +21,34 @@ class OneHot(nn.Module):
         planes = F.one_hot(labels.long(), self.classes).to(x)  # (b, classes)
         planes = planes.view(*planes.shape, *(1,) * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])
         return self.net(torch.cat([x, planes], 1))
+
+
+class WithLabel(nn.Module):
+    """[net(x), one-hot label]; zeros where the label is unknown, −1."""
+
+    def __init__(self, net: nn.Module, classes: int):
+        super().__init__()
+        self.net, self.classes = net, classes
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        features = self.net(x)  # (b, d)
+        return torch.cat([features, one_hot_or_zeros(labels, self.classes).to(features)], -1)
+
+
+class Relabelled(nn.Module):
+    """`net` of a code [z, y] whose class y is exchanged for the label, where that is known."""
+
+    def __init__(self, net: nn.Module, classes: int):
+        super().__init__()
+        self.net, self.classes = net, classes
+
+    def forward(self, code: Tensor, labels: Tensor) -> Tensor:
+        z, y = code[:, : -self.classes], code[:, -self.classes :]
+        y = torch.where((labels >= 0)[:, None], one_hot_or_zeros(labels, self.classes).to(y), y)
+        out: Tensor = self.net(torch.cat([z, y], -1))
+        return out
+
+
+def one_hot_or_zeros(labels: Tensor, classes: int) -> Tensor:
+    """(b,) -> (b, classes); a row of zeros for −1."""
+    return F.one_hot(labels.long() + 1, classes + 1)[:, 1:]

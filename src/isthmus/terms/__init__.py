@@ -10,11 +10,13 @@ from .reconstruction import expected_reconstruction, importance_weighted, recons
 from .schedules import cyclical, warmup
 from .score import leave_one_out, score_function
 from .sparsity import kl_to_rate, l0, l1
+from .supervision import classification, marginalised
 from .surprise import surprise
 
 __all__ = [
     "bit_entropy",
     "capacity",
+    "classification",
     "codebook",
     "commitment",
     "contraction",
@@ -33,6 +35,7 @@ __all__ = [
     "l0",
     "l1",
     "leave_one_out",
+    "marginalised",
     "mmd",
     "rbf",
     "reconstruction",

@@ -1,0 +1,59 @@
+"""A code of a class and of what the class does not say."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..distributions import OneHots
+from ..trace import Code, Stage
+from .gaussian import Gaussian
+from .latent import Latent
+
+
+class Labelled(Latent):
+    """(z, y): a class, known for some rows and guessed for others, and a Gaussian code beside it.
+
+        q(y | x) q(z | x, y),   p(y) uniform, p(z) = N(0, I)
+
+    The encoder delivers h (b, width), the logits of q(y | x), and the label as far as it is known, one-hot or
+    zeros (`WithLabel`). `infer` is the net [h, y] -> means and log scales of q(z | x, y). A known label is
+    what y is; of an unknown one a draw is taken while training, the likeliest otherwise. The code is [z, y],
+    (b, dim + classes). `extra` holds `h`, `logits`, and `known` (b,).
+
+    Reference: Kingma, Rezende, Mohamed & Welling, Semi-Supervised Learning with Deep Generative Models,
+    NeurIPS 2014, arXiv:1406.5298 (M2); here q(y | x) and q(z | x, y) share the net that reads x.
+    """
+
+    uniform: Tensor
+
+    def __init__(self, dim: int, classes: int, infer: nn.Module, width: int):
+        super().__init__()
+        self.classes, self.infer, self.width = classes, infer, width
+        self.features, self.dim = width + 2 * classes, dim + classes
+        self.gaussian = Gaussian(dim)
+        self.register_buffer("uniform", torch.zeros(1, classes), persistent=False)
+
+    def forward(self, features: Tensor, noisy: bool) -> Code:
+        h, logits, label = features.split([self.width, self.classes, self.classes], -1)
+        known = label.sum(-1) > 0  # (b,)
+        q_y = OneHots(torch.where(known[:, None], CERTAIN * label, logits)[:, None])  # (b, 1, classes)
+        y = q_y.rsample() if noisy else F.one_hot(q_y.mean.argmax(-1), self.classes).to(h)
+        z, q, p = self.given(h, y, noisy)
+        stages = (Stage(z, q, p), Stage(y, q_y, OneHots(self.uniform)))
+        return Code(torch.cat([z, y], -1), stages, {"h": h, "logits": logits, "known": known})
+
+    def given(self, h: Tensor, y: Tensor, noisy: bool) -> Stage:
+        """The Gaussian code of rows of these classes."""
+        code: Code = self.gaussian(self.infer(torch.cat([h, y], -1)), noisy)
+        return code.stages[0]
+
+    def sample(self, n: int) -> Tensor:
+        return torch.cat([self.gaussian.sample(n), OneHots(self.uniform).rsample((n,))], -1)
+
+    def fit_prior(self, codes: Tensor) -> None:
+        """Nothing to learn: the prior is part of the model."""
+
+
+CERTAIN = 60.0  # nats by which a known label is ahead of every other

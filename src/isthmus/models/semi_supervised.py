@@ -1,0 +1,49 @@
+"""Autoencoders that learn a class from few labels, and from all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..latents import Labelled
+from ..likelihoods import gaussian
+from ..likelihoods.likelihood import Features
+from ..model import Autoencoder, Given
+from ..nets import Relabelled, WithLabel, mlp, mlps
+from ..recipes import method
+from ..terms import classification, marginalised
+
+
+@method
+def m2(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    classes: int = 10,
+    rows: int = 1,
+    labelled: int = 1,
+    alpha: float = 3.0,
+    width: int = 128,
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = gaussian,
+) -> Autoencoder:
+    """p(x | z, y) with the class y known for some rows and summed over for others, and α CE(y, q(y | x)).
+
+    Context: `labels` (b,), whole numbers below `classes`, −1 where unknown. `labelled` of the `rows` have
+    one. The code is [z, y], so that a class can be exchanged and the style kept.
+
+    M1 is a `vae` and any classifier of its codes; M1+M2 this method on the codes of a `vae`. The paper's α is
+    0.1 for a mean over rows, of which one in 500 has a label: each counts 50 fold. Where more have one, that
+    much needs a larger α, or classes are what rows happen to fall into; hence 3.
+
+    Reference: Kingma, Rezende, Mohamed & Welling, Semi-Supervised Learning with Deep Generative Models,
+    NeurIPS 2014, model M2, arXiv:1406.5298.
+    """
+    explain = likelihood(features)
+    encoder, decoder = nets(features, hidden, width + classes, dim + classes, explain.width)
+    latent = Labelled(dim, classes, mlp(width + classes, width, 2 * dim), width)
+    objective = marginalised + alpha * classification(labelled / rows)
+    reader = Given(WithLabel(encoder, classes), "labels")
+    writer = Given(Relabelled(decoder, classes), "labels")
+    return Autoencoder(reader, latent, writer, explain, objective)
