@@ -4,6 +4,7 @@ from .bijective import Bijective, Kept
 from .categorical import Categorical, hard_gumbel, relaxed, unreparameterised
 from .deterministic import Deterministic
 from .gaussian import Gaussian, committed
+from .flowed import FlowPosterior
 from .latent import Latent
 from .lattices import FiniteScalar, LookupFree
 from .nested import Nested
@@ -12,6 +13,7 @@ from .quantisers import Codebook, Product, Quantiser, Residual
 from .refitted import Refitted
 from .search import kmeans, nearest
 from .sparse import JumpReLU, TopK
+from .spherical import Spherical
 
 __all__ = [
     "Bijective",
@@ -19,6 +21,7 @@ __all__ = [
     "Codebook",
     "Deterministic",
     "FiniteScalar",
+    "FlowPosterior",
     "Gaussian",
     "JumpReLU",
     "Kept",
@@ -32,6 +35,7 @@ __all__ = [
     "Refitted",
     "Residual",
     "Shares",
+    "Spherical",
     "TopK",
     "TwoLevels",
     "committed",

@@ -2,6 +2,7 @@
 
 from .adversarial import Adversarial, wae_gan
 from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
+from .densities import flow_vae, hyperspherical_vae, mixture_vae, vamp_vae
 from .ex_post import ex_post, fit_prior
 from .invertible import flow, invertible
 from .plain import autoencoder, denoising, linear, stacked, tied
@@ -48,6 +49,10 @@ METHODS = {
         miwae,
         ciwae,
         linear_vae,
+        mixture_vae,
+        vamp_vae,
+        flow_vae,
+        hyperspherical_vae,
         ex_post,
         flow,
         invertible,
