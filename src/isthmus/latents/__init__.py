@@ -3,8 +3,9 @@
 from .bijective import Bijective, Kept
 from .categorical import Categorical, hard_gumbel, relaxed, unreparameterised
 from .deterministic import Deterministic
-from .gaussian import Gaussian, committed
 from .flowed import FlowPosterior
+from .gaussian import Gaussian, committed
+from .hierarchical import BottomUp, Ladder, TopDown
 from .latent import Latent
 from .lattices import FiniteScalar, LookupFree
 from .nested import Nested
@@ -17,6 +18,7 @@ from .spherical import Spherical
 
 __all__ = [
     "Bijective",
+    "BottomUp",
     "Categorical",
     "Codebook",
     "Deterministic",
@@ -25,6 +27,7 @@ __all__ = [
     "Gaussian",
     "JumpReLU",
     "Kept",
+    "Ladder",
     "Latent",
     "LookupFree",
     "Nested",
@@ -36,6 +39,7 @@ __all__ = [
     "Residual",
     "Shares",
     "Spherical",
+    "TopDown",
     "TopK",
     "TwoLevels",
     "committed",
