@@ -23,6 +23,7 @@ from torch.nn import functional as F
 import isthmus
 from isthmus import Autoencoder, Batch, Learner, Recipe
 from isthmus.latents import Bijective, Categorical, Deterministic, Gaussian, Labelled
+from isthmus.latents.bijective import Transported
 from isthmus.likelihoods import gaussian
 from isthmus.models import METHODS, autoencoder
 from isthmus.models.adversarial import Adversarial, judging
@@ -103,6 +104,13 @@ CASES = [
     case("miwae", "importance_weighted", **SMALL),
     case("ciwae", "0.25 * reconstruction + 0.25 * kl + 0.75 * importance_weighted", **SMALL, beta=0.25),
     case("linear_vae", "expected_reconstruction + kl", dim=3),
+    case("mixture_vae", "reconstruction + kl", **SMALL),
+    case("vamp_vae", "reconstruction + kl", **SMALL, components=20),
+    case("flow_vae", "reconstruction + kl", **SMALL),
+    case("hyperspherical_vae", "reconstruction + kl", **SMALL),
+    case("ladder_vae", "reconstruction + warmup(100, 1) * kl", **SMALL, width=16, steps=100),
+    case("hierarchical_vae", "reconstruction + warmup(100, 1) * kl", **SMALL, layers=2, width=16, steps=100),
+    case("top_down_vae", "reconstruction + kl", **SMALL, width=16, blocks=3),
     case("ex_post", "reconstruction", dim=3, model=Recipe(autoencoder, hidden=(16,))),
     case("flow", "surprise", hidden=(16,), layers=4),
     case("invertible", "reconstruction", **SMALL, layers=4),
@@ -298,6 +306,11 @@ def test_training_is_stochastic_where_the_method_is_and_repeats_under_a_seed(cas
         or model.autoencoder.corrupt is not None
     )
     assert torch.equal(draw(3), draw(4)) is not noisy
+    stages = model.autoencoder(case.batch()).code.stages
+    drawn = any(not isinstance(stage.q, Transported) for stage in stages)
+    noisy = drawn or model.autoencoder.corrupt is not None
+    started = hasattr(model.autoencoder.latent, "started")  # a codebook starts at random rows
+    assert torch.equal(draw(3), draw(4)) is not (noisy or started)
 
 
 # (e) and (i): written down, read, built and loaded it is the same; copies are copies

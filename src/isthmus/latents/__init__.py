@@ -3,7 +3,9 @@
 from .bijective import Bijective, Kept
 from .categorical import Categorical, hard_gumbel, relaxed, unreparameterised
 from .deterministic import Deterministic
+from .flowed import FlowPosterior
 from .gaussian import Gaussian, committed
+from .hierarchical import BottomUp, Ladder, TopDown
 from .labelled import Labelled
 from .latent import Latent
 from .lattices import FiniteScalar, LookupFree
@@ -13,17 +15,21 @@ from .quantisers import Codebook, Product, Quantiser, Residual
 from .refitted import Refitted
 from .search import kmeans, nearest
 from .sparse import JumpReLU, TopK
+from .spherical import Spherical
 
 __all__ = [
     "Bijective",
+    "BottomUp",
     "Categorical",
     "Codebook",
     "Deterministic",
     "FiniteScalar",
+    "FlowPosterior",
     "Gaussian",
     "JumpReLU",
     "Kept",
     "Labelled",
+    "Ladder",
     "Latent",
     "LookupFree",
     "Nested",
@@ -34,6 +40,8 @@ __all__ = [
     "Refitted",
     "Residual",
     "Shares",
+    "Spherical",
+    "TopDown",
     "TopK",
     "TwoLevels",
     "committed",

@@ -19,7 +19,15 @@ from .neighbours import (
 )
 from .rates import information_per_dimension
 from .reconstruction import mse, mse_per_row, psnr, psnr_per_image, r2
-from .representation import ActiveUnits, Probe, active_units, kl_per_dimension, linear_probe, principal_angles
+from .representation import (
+    ActiveUnits,
+    Probe,
+    active_units,
+    kl_per_dimension,
+    kl_per_layer,
+    linear_probe,
+    principal_angles,
+)
 from .significance import Interval, Paired, bootstrap, holm, paired
 from .sparsity import active_per_row, dead_units, hoyer, recovery
 from .structure import ms_ssim, ms_ssim_per_image, ssim, ssim_per_image
@@ -67,6 +75,7 @@ __all__ = [
     "intrinsic_dimension",
     "kl_parts",
     "kl_per_dimension",
+    "kl_per_layer",
     "knn_probe",
     "linear_probe",
     "log_likelihood",

@@ -60,7 +60,7 @@ def kl_parts(model: Learner, rows: Rows, samples: int = 10, seed: int = 0) -> KL
                 raise TypeError("the parts of the KL need a code with one diagonal Gaussian posterior")
             means.append(stage.q.mean.double())
             scales.append(stage.q.log_scale.double())
-            whole.append(stage.divergence().double().sum(-1))
+            whole.append(stage.q.kl(stage.p).double().sum(-1))
     q, kl = DiagonalNormal(rows_of(means), rows_of(scales)), rows_of(whole)  # (N, d); (N,)
     origin = torch.zeros((), dtype=torch.float64)
     prior = DiagonalNormal(origin, origin, standard=True)

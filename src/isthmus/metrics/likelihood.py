@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..model import Learner
 from ..randomness import seeded
-from ..trace import Batch
+from ..trace import Batch, Code
 from .passes import Rows, at_rest, batches, device_of, log_prob, rows_of, stochastic
 
 
@@ -85,7 +85,7 @@ def log_likelihood(
     may not have been drawn: the value is then too low by more than the error says. Draw more, or improve q.
 
     Args:
-        model: with one stochastic stage whose sample is what the decoder is handed.
+        model: with at least one stochastic stage.
         rows: (n, ...) array or tensor, a `Batch`, or an iterable of them; elements that the context's
             `observed` masks out are not explained.
         samples: K.
@@ -93,7 +93,7 @@ def log_likelihood(
         seed: of the draws; they repeat, and the process's own random numbers are left alone.
 
     Raises:
-        TypeError: if the code is deterministic, a hierarchy, or transformed behind its stage.
+        TypeError: if the code is deterministic.
 
     >>> print(log_likelihood(model, x_test))  # doctest: +SKIP
     log p(x) = -94.12 nats ± 0.71 (rows) ± 0.04 (importance sampling) from 1000 rows; of 5000 samples ...
@@ -107,13 +107,7 @@ def log_likelihood(
         for batch in batches(rows, autoencoder):
             code = autoencoder.encode(batch.input, **batch.context)
             stochastic(code, "log p(x)")
-            stage, n = code.stages[0], len(batch.target)
-            if len(code.stages) > 1 or not torch.equal(stage.z, code.z):
-                raise TypeError(
-                    "importance sampling needs one stochastic stage whose sample is what the decoder is "
-                    f"handed; this code has {len(code.stages)}, and the decoder is handed something else. "
-                    "`elbo` works here"
-                )
+            n = len(batch.target)
             log_sum = log_sum_of_squares = torch.full(
                 (n,), -math.inf, dtype=torch.float64, device=code.z.device
             )
@@ -124,9 +118,8 @@ def log_likelihood(
                 if k < at_once:
                     wide = repeated(batch, k)
                 with stream:
-                    z = stage.q.rsample((k,))  # (k, n, d)
-                log_x = log_prob(autoencoder, z.flatten(0, 1), wide).view(k, n)
-                log_w = log_x + stage.p.log_prob(z).double() - stage.q.log_prob(z).double()
+                    z, log_ratio = _drawn(autoencoder, code, wide, k)  # (k, n, d), (k, n)
+                log_w = log_prob(autoencoder, z.flatten(0, 1), wide).view(k, n) + log_ratio
                 log_sum = torch.logaddexp(log_sum, log_w.logsumexp(0))
                 log_sum_of_squares = torch.logaddexp(log_sum_of_squares, (2 * log_w).logsumexp(0))
             sums.append(log_sum)
@@ -208,6 +201,21 @@ def bits_per_dimension(nats: float, dims: int, bin_width: float = 1.0) -> float:
     return -(nats / dims + math.log(bin_width)) / math.log(2)
 
 
+def _drawn(autoencoder: Any, code: Code, wide: Batch, k: int) -> tuple[Tensor, Tensor]:
+    """k draws of the codes of n rows, (k, n, d), and Σ_stages log p − log q at each, (k, n).
+
+    Of one stage that the decoder is handed, from the posterior that is known already; of a hierarchy, where
+    each stage depends on the draws of others, by encoding anew.
+    """
+    stage, n = code.stages[0], len(code.z)
+    if len(code.stages) == 1 and torch.equal(stage.z, code.z):
+        z = stage.q.rsample((k,))
+        return z, stage.p.log_prob(z).double() - stage.q.log_prob(z).double()
+    again = autoencoder.encode(wide.input, sample=True, **wide.context)
+    ratios = [(each.p.log_prob(each.z) - each.q.log_prob(each.z)).double() for each in again.stages]
+    return again.z.view(k, n, *code.z.shape[1:]), torch.stack(ratios).sum(0).view(k, n)
+
+
 def repeated(batch: Batch, k: int) -> Batch:
     """The batch k times over, to go with (k, n, d) codes flattened; context without one entry a row stays."""
     n = len(batch.target)
@@ -215,7 +223,9 @@ def repeated(batch: Batch, k: int) -> Batch:
     def repeat(x: Any) -> Any:
         return x.repeat(k, *[1] * (x.dim() - 1)) if isinstance(x, Tensor) and x.dim() and len(x) == n else x
 
-    return Batch(batch.input, repeat(batch.target), {name: repeat(x) for name, x in batch.context.items()})
+    return Batch(
+        repeat(batch.input), repeat(batch.target), {name: repeat(x) for name, x in batch.context.items()}
+    )
 
 
 def _standard_error(per_row: Tensor, error: Tensor) -> StandardError:

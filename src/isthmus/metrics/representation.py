@@ -11,8 +11,9 @@ from scipy.linalg import subspace_angles
 from torch import Tensor
 
 from ..model import Learner
+from ..randomness import seeded
 from .arrays import Array, float64
-from .passes import Rows, at_rest, batches, rows_of, stochastic
+from .passes import Rows, at_rest, batches, device_of, rows_of, stochastic
 from .significance import Interval, bootstrap
 
 
@@ -32,7 +33,28 @@ def kl_per_dimension(model: Learner, rows: Rows) -> Tensor:
         for batch in batches(rows, autoencoder):
             code = autoencoder.encode(batch.input, **batch.context)
             stochastic(code, "KL(q(z|x) || p(z))")
-            parts.append(torch.cat([stage.divergence().double().flatten(1) for stage in code.stages], 1))
+            parts.append(torch.cat([stage.q.kl(stage.p).double().flatten(1) for stage in code.stages], 1))
+    return rows_of(parts).mean(0)
+
+
+def kl_per_layer(model: Learner, rows: Rows, samples: int = 1, seed: int = 0) -> Tensor:
+    """E_q KL(q(z_l | x, …) ‖ p(z_l | …)) of each stochastic layer, (layers,), the mean over rows, in nats.
+
+    The layers' codes are drawn, `samples` times a row: what a layer costs depends on the draws of those it
+    hangs on. The sum is the rate of the ELBO; a layer near 0 is not used.
+
+    Raises TypeError if the code is deterministic.
+    """
+    parts: list[Tensor] = []
+    with at_rest(model) as autoencoder:
+        stream = seeded(seed, device_of(autoencoder))
+        for batch in batches(rows, autoencoder):
+            for _ in range(samples):
+                with stream:
+                    code = autoencoder.encode(batch.input, sample=True, **batch.context)
+                stochastic(code, "KL(q(z|x) || p(z))")
+                costs = [stage.divergence().double().flatten(1).sum(1) for stage in code.stages]
+                parts.append(torch.stack(costs, 1))
     return rows_of(parts).mean(0)
 
 

@@ -1,8 +1,10 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, wae_gan
+from .densities import flow_vae, hyperspherical_vae, mixture_vae, vamp_vae
 from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
 from .ex_post import ex_post, fit_prior
+from .hierarchical import hierarchical_vae, ladder_vae, top_down_vae
 from .invertible import flow, invertible
 from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
@@ -49,6 +51,13 @@ METHODS = {
         miwae,
         ciwae,
         linear_vae,
+        mixture_vae,
+        vamp_vae,
+        flow_vae,
+        hyperspherical_vae,
+        ladder_vae,
+        hierarchical_vae,
+        top_down_vae,
         ex_post,
         flow,
         invertible,

@@ -15,14 +15,17 @@ from .dense import checked, mlp
 
 
 class Invertible(nn.Module, ABC):
-    """A bijection of (b, d): `forward` gives y and log |det ∂y/∂x|, `inverse` the x that y came from."""
+    """A bijection of (b, d): `forward` gives y and log |det ∂y/∂x|, `inverse` the x that y came from.
+
+    What it does may depend on a `context` (b, c), the same both ways.
+    """
 
     @abstractmethod
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(b, d) -> (b, d), (b,) in nats."""
 
     @abstractmethod
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """(b, d) -> (b, d)."""
 
 
@@ -42,29 +45,32 @@ class Coupling(Invertible):
     stays: Tensor
     moves: Tensor
 
-    def __init__(self, stays: Tensor, hidden: Sequence[int], affine: bool = True, bound: float = 2.0):
+    def __init__(
+        self, stays: Tensor, hidden: Sequence[int], affine: bool = True, bound: float = 2.0, context: int = 0
+    ):
         super().__init__()
         self.affine, self.bound = affine, bound
         self.register_buffer("stays", stays.nonzero()[:, 0], persistent=False)
         self.register_buffer("moves", (~stays).nonzero()[:, 0], persistent=False)
         into, out = len(self.stays), len(self.moves)
-        self.net = mlp(into, *checked(hidden), (1 + affine) * out)
+        self.net = mlp(into + context, *checked(hidden), (1 + affine) * out)
         last = self.net[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        shift, log_scale = self.bend(x)
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        shift, log_scale = self.bend(x, context)
         moved = torch.addcmul(shift, x[:, self.moves], log_scale.exp())
         return x.index_copy(1, self.moves, moved), log_scale.sum(-1)
 
-    def inverse(self, y: Tensor) -> Tensor:
-        shift, log_scale = self.bend(y)
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+        shift, log_scale = self.bend(y, context)
         return y.index_copy(1, self.moves, (y[:, self.moves] - shift) * (-log_scale).exp())
 
-    def bend(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def bend(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """t and s, (b, moved) each."""
-        out = self.net(x[:, self.stays])
+        seen = x[:, self.stays]
+        out = self.net(seen if context is None else torch.cat([seen, context], 1))
         if not self.affine:
             return out, torch.zeros_like(out)
         shift, raw = out.chunk(2, -1)
@@ -78,10 +84,10 @@ class Scaling(Invertible):
         super().__init__()
         self.log_scale, self.shift = nn.Parameter(torch.zeros(dim)), nn.Parameter(torch.zeros(dim))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         return x * self.log_scale.exp() + self.shift, self.log_scale.sum().expand(len(x))
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         return (y - self.shift) * (-self.log_scale).exp()
 
 
@@ -92,17 +98,17 @@ class Chain(Invertible):
         super().__init__()
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         whole = x.new_zeros(len(x))
         for layer in self.layers:
-            x, log_det = layer(x)
+            x, log_det = layer(x, context)
             whole = whole + log_det
         return x, whole
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         for layer in reversed(self.layers):
             assert isinstance(layer, Invertible)
-            y = layer.inverse(y)
+            y = layer.inverse(y, context)
         return y
 
 
@@ -113,12 +119,14 @@ def couplings(
     affine: bool = True,
     bound: float = 2.0,
     scaling: bool = True,
+    context: int = 0,
 ) -> Chain:
     """Coupling layers in turns, then by `scaling` one of every column (Dinh et al. 2015, section 3.3).
 
     Layers 2i and 2i + 1 share a split of the columns into halves, and swap which half moves: none is left as
     it was. Splits are odd against even columns, then lower against upper half, and so on, so that neighbours
-    meet in the first pair and what is far apart in the second. The identity until it is trained.
+    meet in the first pair and what is far apart in the second. The identity until it is trained. `context` is
+    the width of what else the nets see.
 
     Raises:
         ValueError: for fewer than two layers, which leave half of the columns as they were.
@@ -132,7 +140,7 @@ def couplings(
     chain: list[Invertible] = []
     for layer in range(layers):
         split = splits[layer // 2 % 2]
-        chain.append(Coupling(split if layer % 2 == 0 else ~split, hidden, affine, bound))
+        chain.append(Coupling(split if layer % 2 == 0 else ~split, hidden, affine, bound, context))
     return Chain(*chain, *([Scaling(dim)] if scaling else []))
 
 

@@ -1,0 +1,97 @@
+"""Variational autoencoders whose prior or posterior is more than a diagonal Gaussian."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..latents import FlowPosterior, Gaussian, Spherical
+from ..likelihoods import gaussian
+from ..likelihoods.likelihood import Features
+from ..model import Autoencoder
+from ..nets import mlps
+from ..priors import Mixture, Vamp
+from ..recipes import method
+from ..terms import kl, reconstruction
+
+
+@method
+def mixture_vae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    components: int = 10,
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = gaussian,
+) -> Autoencoder:
+    """VAE with a prior of several Gaussians, learned along: p(z) = Σ_k π_k N(z; m_k, diag s_k²).
+
+    Groups in the data need not be pressed into one ball; which component a code is in is a clustering.
+
+    Reference: Dilokthanakul et al., Deep Unsupervised Clustering with Gaussian Mixture VAEs, 2016,
+    arXiv:1611.02648; as a prior alone, Tomczak & Welling 2018, section 4, arXiv:1705.07120.
+    """
+    explain = likelihood(features)
+    encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
+    latent = Gaussian(dim, prior=Mixture(dim, components))
+    return Autoencoder(encoder, latent, decoder, explain, reconstruction + kl)
+
+
+@method
+def vamp_vae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    components: int = 500,
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = gaussian,
+) -> Autoencoder:
+    """VAE whose prior is the mean posterior of learned pseudo-inputs: p(z) = 1/K Σ_k q(z | u_k).
+
+    Reference: Tomczak & Welling, VAE with a VampPrior, AISTATS 2018, arXiv:1705.07120 (K 500).
+    """
+    explain = likelihood(features)
+    encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
+    latent = Gaussian(dim, prior=Vamp(dim, encoder, features, components))
+    return Autoencoder(encoder, latent, decoder, explain, reconstruction + kl)
+
+
+@method
+def flow_vae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    layers: int = 4,
+    context: int = 16,
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = gaussian,
+) -> Autoencoder:
+    """VAE with a flow posterior: z = f(ε; h(x)), ε ~ N(μ(x), σ²(x)), f of `layers` coupling layers.
+
+    Reference: Rezende & Mohamed, Variational Inference with Normalizing Flows, ICML 2015, arXiv:1505.05770.
+    """
+    explain = likelihood(features)
+    latent = FlowPosterior(dim, layers, context=context)
+    encoder, decoder = nets(features, hidden, latent.features, dim, explain.width)
+    return Autoencoder(encoder, latent, decoder, explain, reconstruction + kl)
+
+
+@method
+def hyperspherical_vae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = gaussian,
+) -> Autoencoder:
+    """VAE with codes on a sphere: q(z|x) = vMF(μ(x), κ(x)), p(z) uniform; `dim` counts coordinates.
+
+    Reference: Davidson et al., Hyperspherical Variational Auto-Encoders, UAI 2018, arXiv:1804.00891.
+    """
+    explain = likelihood(features)
+    encoder, decoder = nets(features, hidden, dim + 1, dim, explain.width)
+    return Autoencoder(encoder, Spherical(dim), decoder, explain, reconstruction + kl)
