@@ -5,6 +5,17 @@ from .gaussian import Gaussian
 from .latent import Latent
 from .nested import Nested
 from .quantised import VectorQuantised
-from .sparse import JumpReLU, TopK
+from .sparse import BatchTopK, Counted, Gated, JumpReLU, TopK
 
-__all__ = ["Deterministic", "Gaussian", "JumpReLU", "Latent", "Nested", "TopK", "VectorQuantised"]
+__all__ = [
+    "BatchTopK",
+    "Counted",
+    "Deterministic",
+    "Gated",
+    "Gaussian",
+    "JumpReLU",
+    "Latent",
+    "Nested",
+    "TopK",
+    "VectorQuantised",
+]

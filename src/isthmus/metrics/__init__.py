@@ -19,7 +19,7 @@ from .rates import information_per_dimension
 from .reconstruction import mse, mse_per_row, psnr, psnr_per_image, r2
 from .representation import ActiveUnits, Probe, active_units, kl_per_dimension, linear_probe, principal_angles
 from .significance import Interval, Paired, bootstrap, holm, paired
-from .sparsity import active_per_row, dead_units, hoyer, recovery
+from .sparsity import Sparsity, active_per_row, dead_units, hoyer, recovery, sparsity, sparsity_table
 from .structure import ms_ssim, ms_ssim_per_image, ssim, ssim_per_image
 from .suggestion import Suggestion, suggest_dim
 from .tables import TableComparison, compare_tables
@@ -40,6 +40,7 @@ __all__ = [
     "MutualInformation",
     "Paired",
     "Probe",
+    "Sparsity",
     "Suggestion",
     "TableComparison",
     "active_per_row",
@@ -73,6 +74,8 @@ __all__ = [
     "psnr_per_image",
     "r2",
     "recovery",
+    "sparsity",
+    "sparsity_table",
     "ssim",
     "ssim_per_image",
     "suggest_dim",

@@ -4,7 +4,16 @@ from .adversarial import Adversarial, wae_gan
 from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import vq_vae
 from .regularised import contractive
-from .sparse import sparse_jump_relu, sparse_kl, sparse_l1, sparse_top_k
+from .resampled import Resampled, sparse_resampled
+from .sparse import (
+    matryoshka,
+    sparse_batch_top_k,
+    sparse_gated,
+    sparse_jump_relu,
+    sparse_kl,
+    sparse_l1,
+    sparse_top_k,
+)
 from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
 
 METHODS = {
@@ -16,8 +25,12 @@ METHODS = {
         stacked,
         denoising,
         sparse_l1,
+        sparse_resampled,
         sparse_kl,
         sparse_top_k,
+        sparse_batch_top_k,
+        matryoshka,
+        sparse_gated,
         sparse_jump_relu,
         contractive,
         vae,
@@ -31,4 +44,4 @@ METHODS = {
     )
 }
 
-__all__ = ["METHODS", "Adversarial", *METHODS]
+__all__ = ["METHODS", "Adversarial", "Resampled", *METHODS]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import examine
+from ..metrics import sparsity
 from . import charts, pictures
 from .blocks import Block, Cell, Facts, Plate, Section, Table, Words, number, percent, whole
 from .fields import Field, summed
@@ -161,6 +162,8 @@ def code(study: Study) -> Section:
     lead = f"Each row becomes {study.codes.shape[1]} numbers. How they lie, and what each of them stands for."
     if (found := charts.dimensions(study)) is not None:
         blocks += [found[0], Words(found[1])]
+    if (study.codes != 0).mean() < 0.5:
+        blocks.append(_sparsity(study))
     if not hasattr(study.embedder.model_.autoencoder.latent, "codebook"):  # between its entries nothing lies
         view: Any = charts if study.shape is None else pictures
         blocks += _plates(_traversal(study, view), _interpolation(study, view))
@@ -317,6 +320,17 @@ def _drawn(study: Study, n: int) -> np.ndarray:
     noise = study.shape is None
     drawn = study.embedder.sample(n, wanted, noise=noise, random_state=0)
     return np.asarray(drawn, np.float64).reshape(n, -1)
+
+
+def _sparsity(study: Study) -> Table:
+    """Of a code most of whose entries are zero: what it explains, with how many."""
+    found = sparsity(study.embedder.model_, study.net_rows)
+    shares = percent(found.explained), number(found.active), percent(found.dead)
+    return Table(
+        ["Code", "Variance explained", "Active in a row (L0)", "Never active", "Entries"],
+        [[study.name, *shares, whole(found.units)]],
+        f"A sparse code, on {whole(found.rows)} {study.held}, in the units that the model reads",
+    )
 
 
 def _traversal(study: Study, view: Any) -> Plate | None:

@@ -9,7 +9,7 @@ from .quantisation import codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
 from .score import score_function
-from .sparsity import kl_to_rate, l0, l1
+from .sparsity import gate_l1, gate_reconstruction, kl_to_rate, l0, l1, prefix_reconstruction, revival
 
 __all__ = [
     "capacity",
@@ -23,6 +23,8 @@ __all__ = [
     "expected_reconstruction",
     "fooling",
     "free_bits",
+    "gate_l1",
+    "gate_reconstruction",
     "imq",
     "importance_weighted",
     "kl",
@@ -31,8 +33,10 @@ __all__ = [
     "l1",
     "mmd",
     "rbf",
+    "prefix_reconstruction",
     "reconstruction",
     "reconstruction_contraction",
+    "revival",
     "score_function",
     "squared_error",
     "warmup",
