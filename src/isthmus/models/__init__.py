@@ -3,7 +3,7 @@
 from .adversarial import Adversarial, wae_gan
 from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import vq_vae
-from .regularised import contractive
+from .regularised import contractive, jacobian, orthogonal, rae_gp, rae_l2, rae_sn, variational_dropout
 from .resampled import Resampled, sparse_resampled
 from .sparse import (
     matryoshka,
@@ -33,6 +33,12 @@ METHODS = {
         sparse_gated,
         sparse_jump_relu,
         contractive,
+        jacobian,
+        orthogonal,
+        rae_l2,
+        rae_gp,
+        rae_sn,
+        variational_dropout,
         vae,
         beta_vae,
         capacity_vae,

@@ -9,15 +9,27 @@ from .quantisation import codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
 from .score import score_function
-from .sparsity import gate_l1, gate_reconstruction, kl_to_rate, l0, l1, prefix_reconstruction, revival
+from .sparsity import (
+    code_size,
+    gate_l1,
+    gate_reconstruction,
+    kl_to_rate,
+    l0,
+    l1,
+    prefix_reconstruction,
+    revival,
+)
+from .weights import decoder_decay, orthogonality, weight_kl
 
 __all__ = [
     "capacity",
+    "code_size",
     "codebook",
     "commitment",
     "contraction",
     "cyclical",
     "decoder_contraction",
+    "decoder_decay",
     "decomposed_kl",
     "dip",
     "expected_reconstruction",
@@ -33,6 +45,7 @@ __all__ = [
     "l1",
     "mmd",
     "rbf",
+    "orthogonality",
     "prefix_reconstruction",
     "reconstruction",
     "reconstruction_contraction",
@@ -40,4 +53,5 @@ __all__ = [
     "score_function",
     "squared_error",
     "warmup",
+    "weight_kl",
 ]

@@ -22,6 +22,12 @@ def l1(model: Any, trace: Trace) -> Tensor:
 
 
 @term
+def code_size(model: Any, trace: Trace) -> Tensor:
+    """½ ‖z‖²: codes stay near the origin (Ghosh et al. 2020, section 3, arXiv:1903.12436)."""
+    return 0.5 * trace.code.z.flatten(1).square().sum(1)
+
+
+@term
 def l0(model: Any, trace: Trace) -> Tensor:
     """Σ_j H(f_j − θ_j), the number of active entries (Rajamanoharan et al. 2024, equation 9).
 
