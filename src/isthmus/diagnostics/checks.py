@@ -66,12 +66,16 @@ def dead_units(patient: Patient) -> Finding | None:
     if dead == k:
         remedy = f"{patient.command} --lr 5e-4   # and look at the data: do they vary?"
         return Finding("dead units", "problem", f"No row moves any of the {k} units of the code.", remedy)
-    sparse = next((name for name in ("weight", "sparsity", "l1", "k") if patient.argument(name)), None)
+    sparse = next((name for name in ("k", "weight", "sparsity", "l1") if patient.argument(name)), None)
     remedy = f"{patient.command} --dim {k - dead}"
+    if (after := patient.argument("dead_after")) is not None:
+        remedy += f"\n# or revive them sooner: --set dead_after={max(1, int(after) // 5)}, with more epochs"
     if sparse is not None:
         remedy += f"\n# or ask for less sparsity: --set {sparse}=…, now {patient.argument(sparse)}"
     severity = "warning" if dead > k / 10 else "note"
-    evidence = f"{dead} of {k} units of the code are the same for all {len(half.codes)} rows."
+    evidence = f"{dead} of {k} units of the code are the same for all {len(half.codes)} rows"
+    active = float((half.codes != 0).sum(1).mean())
+    evidence += f"; {active:.3g} are active in a row." if active < k / 2 else "."
     return Finding("dead units", severity, evidence, remedy)
 
 
@@ -188,6 +192,8 @@ def width(patient: Patient) -> Finding | None:
     columns = half.target.shape[1]
     free = half.kl is None and half.indices is None and getattr(model, "corrupt", None) is None
     plain = repr(getattr(model, "objective", "")) == "reconstruction"
+    if (half.codes != 0).sum(1).mean() < columns / 2:
+        return None  # wide, but few entries of it are in use at once
     if patient.dim < columns or columns < 2 or not (free and plain):
         return None
     dim, why = _narrower(half, columns)

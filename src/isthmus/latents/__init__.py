@@ -52,4 +52,10 @@ __all__ = [
     "rotation",
     "straight_through",
     "unreparameterised",
+from .quantised import VectorQuantised
+from .sparse import BatchTopK, Counted, Gated, JumpReLU, TopK
+    "BatchTopK",
+    "Counted",
+    "Gated",
+    "VectorQuantised",
 ]

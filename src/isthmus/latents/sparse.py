@@ -45,6 +45,63 @@ class TopK(Latent):
         return f"dim={self.dim}, k={self.k}"
 
 
+class BatchTopK(Latent):
+    """z keeps the k · b largest positive features of a batch of b rows: k a row on average, not in each.
+
+    Which rows keep how many depends on their company, so that this is for training only. Afterwards a
+    threshold takes its place, the least feature that was kept, averaged over batches:
+
+        z_j = f_j H(f_j − θ),   θ = E_batch[min {z_ij : z_ij > 0}]
+
+    It is a running mean, moved in train() after the batch was read, as batch normalisation moves its own.
+
+    Reference: Bussmann, Leask & Nanda, BatchTopK Sparse Autoencoders, 2024, arXiv:2412.06410.
+    """
+
+    threshold: Tensor
+    batches: Tensor
+
+    def __init__(self, dim: int, k: int, keep: float = 0.99):
+        super().__init__()
+        if not 1 <= k <= dim:
+            raise ValueError(f"k counts the active entries of {dim}, so it lies between 1 and {dim}, not {k}")
+        if not 0 <= keep < 1:
+            raise ValueError(f"keep is the share of the running mean that stays, below 1; {keep} is not")
+        self.features, self.dim, self.k, self.keep = dim, dim, k, keep
+        self.register_buffer("threshold", torch.zeros(()))
+        self.register_buffer("batches", torch.zeros(()))
+        self.prior = Occurrence(dim)
+
+    def forward(self, features: Tensor, noisy: bool) -> Code:
+        if not (noisy and self.training):
+            return Code(features * (features > self.threshold))
+        values, places = features.flatten().topk(self.k * len(features))  # (k b,)
+        z = torch.zeros_like(features).flatten().scatter(0, places, values.relu()).view_as(features)
+        self.follow(values.detach())
+        return Code(z)
+
+    @torch.no_grad()
+    def follow(self, kept: Tensor) -> None:
+        """The mean over the batches so far, until they are so many that it forgets the first ones."""
+        least = torch.where(kept > 0, kept, math.inf).amin()
+        found = least.isfinite()
+        self.batches.add_(found)
+        rate = torch.clamp(1 / self.batches.clamp(min=1), min=1 - self.keep)
+        self.threshold.copy_(
+            torch.where(found, self.threshold + rate * (least - self.threshold), self.threshold)
+        )
+
+    def sample(self, n: int) -> Tensor:
+        return self.prior.sample(n)
+
+    def fit_prior(self, codes: Tensor) -> None:
+        """How often each entry is active, and how large it then is."""
+        self.prior.fit(codes)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, k={self.k}"
+
+
 class JumpReLU(Latent):
     """z_j = f_j H(f_j − θ_j), H the unit step, with a threshold θ_j > 0 that each entry learns.
 
@@ -83,6 +140,72 @@ class JumpReLU(Latent):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, bandwidth={self.bandwidth:g}"
+
+
+class Gated(Latent):
+    """Whether an entry is active and how large it is are two questions: z_j = H(f_j) ReLU(e^{r_j} f_j + b_j).
+
+    Both are asked of the same features f = W x + c, but the size has a scale r and a shift b of its own, so
+    that a penalty on the gate does not shrink what comes through it. The step H lets no gradient pass, so the
+    gate learns by terms of its own: `gate` in `code.extra` is ReLU(f), (b, dim), which `gate_l1` makes sparse
+    and from which `gate_reconstruction` rebuilds the row.
+
+    Reference: Rajamanoharan et al., Improving Dictionary Learning with Gated Sparse Autoencoders, 2024,
+    arXiv:2404.16014, section 3. There the size is ReLU(e^r W x + b'), with b' = b + e^r c.
+    """
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.features = self.dim = dim
+        self.log_scale = nn.Parameter(torch.zeros(dim))
+        self.shift = nn.Parameter(torch.zeros(dim))
+        self.prior = Occurrence(dim)
+
+    def forward(self, features: Tensor, noisy: bool) -> Code:
+        size = (features * self.log_scale.exp() + self.shift).relu()  # (b, d)
+        return Code(size * (features > 0), extra={"gate": features.relu()})
+
+    def sample(self, n: int) -> Tensor:
+        return self.prior.sample(n)
+
+    def fit_prior(self, codes: Tensor) -> None:
+        """How often each entry is active, and how large it then is."""
+        self.prior.fit(codes)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Counted(Latent):
+    """Another latent, and for each of its entries the number of rows since it was last active.
+
+    `code.extra["silent"]`, (dim,), is that count, this batch included. Only many rows tell a dead entry from
+    a rare one: wait for more than 1 / rate of the rarest that matters. Like the means of batch normalisation
+    it is a buffer that moves in train() with the batches, and not by gradients.
+    """
+
+    silent: Tensor
+
+    def __init__(self, latent: Latent):
+        super().__init__()
+        self.latent = latent
+        self.features, self.dim = latent.features, latent.dim
+        self.register_buffer("silent", torch.zeros(latent.dim, dtype=torch.long))
+
+    def forward(self, features: Tensor, noisy: bool) -> Code:
+        code: Code = self.latent(features, noisy)
+        silent = self.silent
+        if noisy and self.training:
+            with torch.no_grad():
+                silent = torch.where((code.z != 0).any(0), 0, silent + len(code.z))
+                self.silent.copy_(silent)
+        return code._replace(extra={**code.extra, "silent": silent})
+
+    def sample(self, n: int) -> Tensor:
+        return self.latent.sample(n)
+
+    def fit_prior(self, codes: Tensor) -> None:
+        self.latent.fit_prior(codes)
 
 
 class Occurrence(nn.Module):

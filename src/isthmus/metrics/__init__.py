@@ -29,7 +29,7 @@ from .representation import (
     principal_angles,
 )
 from .significance import Interval, Paired, bootstrap, holm, paired
-from .sparsity import active_per_row, dead_units, hoyer, recovery
+from .sparsity import Sparsity, active_per_row, dead_units, hoyer, recovery, sparsity, sparsity_table
 from .structure import ms_ssim, ms_ssim_per_image, ssim, ssim_per_image
 from .suggestion import Suggestion, suggest_dim
 from .tables import TableComparison, compare_tables
@@ -54,6 +54,7 @@ __all__ = [
     "MutualInformation",
     "Paired",
     "Probe",
+    "Sparsity",
     "Suggestion",
     "TableComparison",
     "active_per_row",
@@ -90,6 +91,8 @@ __all__ = [
     "psnr_per_image",
     "r2",
     "recovery",
+    "sparsity",
+    "sparsity_table",
     "ssim",
     "ssim_per_image",
     "suggest_dim",

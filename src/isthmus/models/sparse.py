@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from torch import nn
 
-from ..latents import Deterministic, JumpReLU, TopK
-from ..likelihoods.likelihood import Likelihood
+from ..latents import BatchTopK, Counted, Deterministic, Gated, JumpReLU, TopK
+from ..likelihoods.likelihood import Features, Likelihood
 from ..model import Autoencoder
 from ..nets import mlps, size, unit_columns
 from ..recipes import method
-from ..terms import kl_to_rate, l0, l1, reconstruction
+from ..terms import (
+    gate_l1,
+    gate_reconstruction,
+    kl_to_rate,
+    l0,
+    l1,
+    prefix_reconstruction,
+    reconstruction,
+    revival,
+)
 from .plain import UNIT
+
+DEAD = 5_000  # rows: some passes over a small table; language models wait for 10 million tokens
 
 
 @method
@@ -42,18 +54,95 @@ def sparse_top_k(
     dim: int | None = None,
     k: int = 8,
     *,
+    weight: float = 1 / 32,
+    dead_after: int = DEAD,
     likelihood: Callable[..., Any] = UNIT,
 ) -> Autoencoder:
     """An over-complete code of at most k active entries: ½‖x − Dz‖², z the k largest of ReLU(Wx + c).
 
-    Sparsity is set and not weighed, so nothing shrinks. `dim` is 4 × features by default.
+    Sparsity is set and not weighed, so nothing shrinks. Entries silent for `dead_after` rows learn, with
+    `weight`, to explain what the others leave. `dim` is 4 × features by default.
 
-    Reference: Makhzani & Frey, k-Sparse Autoencoders, 2014, arXiv:1312.5663; Gao et al. 2024,
-    arXiv:2406.04093.
+    Reference: Makhzani & Frey, k-Sparse Autoencoders, 2014, arXiv:1312.5663; with the revival Gao et al.,
+    Scaling and Evaluating Sparse Autoencoders, 2024, arXiv:2406.04093.
     """
     dim = 4 * size(features) if dim is None else dim
     encoder, decoder, explain = dictionary(features, dim, likelihood)
-    return Autoencoder(encoder, TopK(dim, k), decoder, explain, reconstruction)
+    objective = reconstruction + weight * revival(dead_after, reserve(features))
+    return Autoencoder(encoder, Counted(TopK(dim, k)), decoder, explain, objective)
+
+
+@method
+def sparse_batch_top_k(
+    features: int,
+    dim: int | None = None,
+    k: int = 8,
+    *,
+    weight: float = 1 / 32,
+    dead_after: int = DEAD,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Autoencoder:
+    """k active entries a row on average, more where a row needs them: the k · b largest of a batch of b rows.
+
+    At rest a threshold decides, a running mean of the least kept, so that a row's code does not depend on its
+    company. Dead entries are revived as in `sparse_top_k`. `dim` is 4 × features by default.
+
+    Reference: Bussmann, Leask & Nanda, BatchTopK Sparse Autoencoders, 2024, arXiv:2412.06410.
+    """
+    dim = 4 * size(features) if dim is None else dim
+    encoder, decoder, explain = dictionary(features, dim, likelihood)
+    objective = reconstruction + weight * revival(dead_after, reserve(features))
+    return Autoencoder(encoder, Counted(BatchTopK(dim, k)), decoder, explain, objective)
+
+
+@method
+def matryoshka(
+    features: int,
+    dim: int | None = None,
+    k: int = 8,
+    *,
+    shares: tuple[float, ...] = (1 / 32, 3 / 32, 7 / 32, 15 / 32),
+    weight: float = 1 / 32,
+    dead_after: int = DEAD,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Autoencoder:
+    """Dictionaries inside one another: Σ_m −log p(x | z_1 … z_m), each a prefix of the next.
+
+    The first `shares` of the entries must explain rows without the others, so that they become general and
+    the later ones specific, where one dictionary of that size splits or absorbs the general ones. Activity is
+    that of `sparse_batch_top_k`. `dim` is 4 × features by default.
+
+    Reference: Bussmann et al., Learning Multi-Level Features with Matryoshka Sparse Autoencoders, ICML 2025,
+    arXiv:2503.17547.
+    """
+    dim = 4 * size(features) if dim is None else dim
+    encoder, decoder, explain = dictionary(features, dim, likelihood)
+    prefixes = prefix_reconstruction(tuple(math.ceil(share * dim) for share in shares))
+    objective = reconstruction + prefixes + weight * revival(dead_after, reserve(features))
+    return Autoencoder(encoder, Counted(BatchTopK(dim, k)), decoder, explain, objective)
+
+
+@method
+def sparse_gated(
+    features: int,
+    dim: int | None = None,
+    *,
+    weight: float = 0.1,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Autoencoder:
+    """Gates decide which entries are active, and are penalised; how large those are is not.
+
+        ½‖x − D z‖² + λ Σ_j ReLU(π_j) + ½‖x − sg[D] ReLU(π)‖²,   z = H(π) ReLU(e^r π + b),  π = Wx + c
+
+    `dim` is 4 × features by default.
+
+    Reference: Rajamanoharan et al., Improving Dictionary Learning with Gated Sparse Autoencoders, 2024,
+    arXiv:2404.16014.
+    """
+    dim = 4 * size(features) if dim is None else dim
+    encoder, decoder, explain = dictionary(features, dim, likelihood)
+    objective = reconstruction + weight * gate_l1 + gate_reconstruction
+    return Autoencoder(encoder, Gated(dim), decoder, explain, objective)
 
 
 @method
@@ -106,7 +195,15 @@ def dictionary(
     explain = likelihood(features)
     encoder, decoder = mlps(features, (), dim, dim, explain.width)
     atoms = unit_columns(decoder[0]).weight  # type: ignore[index]
-    # not encoder[0]: pictures are laid flat first
-    reader = next(layer for layer in encoder.modules() if isinstance(layer, nn.Linear))
-    reader.weight.data.copy_(atoms.detach().T)
+    reader(encoder).weight.data.copy_(atoms.detach().T)
     return encoder, decoder, explain
+
+
+def reader(encoder: nn.Module) -> nn.Linear:
+    """The one layer of a dictionary's encoder. Not `encoder[0]`: pictures are laid flat first."""
+    return next(layer for layer in encoder.modules() if isinstance(layer, nn.Linear))
+
+
+def reserve(features: Features) -> int:
+    """How many dead entries may help a row: half as many as the data are wide (Gao et al. 2024)."""
+    return max(1, size(features) // 2)

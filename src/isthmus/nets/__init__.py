@@ -2,6 +2,8 @@
 
 from .conditional import OneHot, Relabelled, WithLabel
 from .constrained import unit_columns
+from .conditional import OneHot
+from .constrained import lipschitz, unit_columns
 from .convolutional import convs, residual_block
 from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
@@ -15,22 +17,28 @@ __all__ = [
     "Coupling",
     "Forwards",
     "Invertible",
+from .uncertain import GaussianDropout, SparseDropout, pruned, uncertain
+    "GaussianDropout",
     "OneHot",
     "Relabelled",
     "Residual",
     "Scaling",
     "Skip",
+    "SparseDropout",
     "Transposed",
     "WithLabel",
     "convs",
     "couplings",
     "initialise",
+    "lipschitz",
     "mlp",
     "mlps",
     "multiplications",
+    "pruned",
     "residual_block",
     "size",
     "skips",
     "transposed",
+    "uncertain",
     "unit_columns",
 ]

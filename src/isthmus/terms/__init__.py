@@ -9,27 +9,41 @@ from .quantisation import bit_entropy, codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
 from .score import leave_one_out, score_function
-from .sparsity import kl_to_rate, l0, l1
+from .sparsity import (
+    code_size,
+    gate_l1,
+    gate_reconstruction,
+    kl_to_rate,
+    l0,
+    l1,
+    prefix_reconstruction,
+    revival,
+)
 from .supervision import classification, marginalised
 from .surprise import surprise
+from .weights import decoder_decay, orthogonality, weight_kl
 
 __all__ = [
     "bit_entropy",
     "capacity",
     "classification",
+    "code_size",
     "codebook",
     "commitment",
     "contraction",
     "cyclical",
     "decoder_contraction",
+    "decoder_decay",
     "decomposed_kl",
     "density_ratio",
     "dip",
     "expected_reconstruction",
     "fooling",
     "free_bits",
-    "imq",
+    "gate_l1",
+    "gate_reconstruction",
     "importance_weighted",
+    "imq",
     "kl",
     "kl_to_rate",
     "l0",
@@ -37,11 +51,15 @@ __all__ = [
     "leave_one_out",
     "marginalised",
     "mmd",
+    "orthogonality",
+    "prefix_reconstruction",
     "rbf",
     "reconstruction",
     "reconstruction_contraction",
+    "revival",
     "score_function",
     "squared_error",
     "surprise",
     "warmup",
+    "weight_kl",
 ]

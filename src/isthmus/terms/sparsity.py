@@ -7,7 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
+from ..distributions import Distribution
+from ..model import call, full
 from ..objective import Term, term
 from ..trace import Trace
 
@@ -16,6 +19,12 @@ from ..trace import Trace
 def l1(model: Any, trace: Trace) -> Tensor:
     """Σ_j |z_j|. The decoder needs unit columns, or it takes over the scale and the term vanishes."""
     return trace.code.z.abs().sum(1)
+
+
+@term
+def code_size(model: Any, trace: Trace) -> Tensor:
+    """½ ‖z‖²: codes stay near the origin (Ghosh et al. 2020, section 3, arXiv:1903.12436)."""
+    return 0.5 * trace.code.z.flatten(1).square().sum(1)
 
 
 @term
@@ -49,3 +58,84 @@ def kl_to_rate(rate: float) -> Term:
         return (active + silent).sum()
 
     return kl_to_rate
+
+
+@term
+def gate_l1(model: Any, trace: Trace) -> Tensor:
+    """Σ_j ReLU(π_j): L1 of the open gates, not of what comes through them (Rajamanoharan et al. 2024)."""
+    return _extra(trace, "gate", "gate_l1 needs a code with gates: Gated").sum(1)
+
+
+@term
+def gate_reconstruction(model: Any, trace: Trace) -> Tensor:
+    """−log p(x | sg[g](ReLU(π))): the open gates alone must explain the row, by a decoder held still.
+
+    It is the gate's only cause to open (Rajamanoharan et al. 2024, section 3, arXiv:2404.16014).
+    """
+    gate = _extra(trace, "gate", "gate_reconstruction needs a code with gates: Gated")
+    still = {name: p.detach() for name, p in model.decoder.named_parameters()}
+    seen = model.likelihood(full(functional_call(model.decoder, still, (gate,))))
+    return -_explained(seen, trace)
+
+
+def prefix_reconstruction(prefixes: tuple[int, ...]) -> Term:
+    """Σ_m −log p(x | z_1 … z_m): the first m entries alone must explain the row, for each m of `prefixes`.
+
+    With `reconstruction`, which is the prefix of all, the loss of Matryoshka sparse autoencoders (Bussmann et
+    al. 2025, arXiv:2503.17547). The first entries become the general ones.
+    """
+    if not prefixes or min(prefixes) < 1:
+        raise ValueError(f"prefixes count entries, at least one each; they are {prefixes}")
+
+    @term
+    def prefix_reconstruction(model: Any, trace: Trace) -> Tensor:
+        z, context = trace.code.z, trace.batch.context
+        place = torch.arange(z.shape[1], device=z.device)
+        nested = (model.decode(torch.where(place < m, z, 0), **context) for m in prefixes)
+        return -sum((_explained(seen, trace) for seen in nested), z.new_zeros(len(z)))
+
+    return prefix_reconstruction
+
+
+def revival(after: int, k: int) -> Term:
+    """−log p(x | sg[D z + b] + D z_dead) + log p(x | sg[D z + b]): what dead entries could add, as a loss.
+
+    z_dead are the k largest positive features among entries silent for more than `after` rows. Under a unit
+    Gaussian it is ½‖e − D z_dead‖² − ½‖e‖² with e the error that is left: the dead learn to explain it, the
+    living are not moved. Zero where none is dead. Also called AuxK (Gao et al. 2024, appendix A.2,
+    arXiv:2406.04093, with weight 1/32, after 10 million rows, and k half the width of the data).
+
+    The latent must count: `Counted`. The decoder must be affine.
+    """
+    if after < 1 or k < 1:
+        raise ValueError(f"after counts rows and k entries, at least one each; they are {after} and {k}")
+
+    @term
+    def revival(model: Any, trace: Trace) -> Tensor:
+        dead = _extra(trace, "silent", "revival needs a code that counts: Counted") > after  # (d,)
+        features, context = trace.features, trace.batch.context
+
+        def decode(z: Tensor) -> Tensor:
+            parameters: Tensor = full(call(model.decoder, z, context))
+            return parameters
+
+        values, places = torch.where(dead, features, 0).topk(min(k, len(dead)), dim=-1)  # (b, k)
+        waking = torch.zeros_like(features).scatter(-1, places, values.relu())
+        with torch.no_grad():
+            living = decode(trace.code.z)
+        added = decode(waking) - decode(torch.zeros_like(waking))  # without the bias, and its gradient
+        before, after_them = model.likelihood(living), model.likelihood(living + added)
+        return _explained(before, trace) - _explained(after_them, trace)
+
+    return revival
+
+
+def _extra(trace: Trace, name: str, complaint: str) -> Tensor:
+    if name not in trace.code.extra:
+        raise ValueError(f"{complaint}; this one has {', '.join(trace.code.extra) or 'nothing beside z'}")
+    return trace.code.extra[name]
+
+
+def _explained(seen: Distribution, trace: Trace) -> Tensor:
+    """log p(x), (b,), over what was observed."""
+    return seen.log_prob(trace.batch.target, trace.batch.context.get("observed"))
