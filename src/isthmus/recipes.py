@@ -21,6 +21,7 @@ TRUSTED = (
     "isthmus.likelihoods",
     "isthmus.models",
     "isthmus.nets",
+    "isthmus.priors",
     "isthmus.terms",
     "torch.nn.modules.activation",
     "torch.nn.modules.batchnorm",

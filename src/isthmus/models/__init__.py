@@ -1,6 +1,8 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
-from .adversarial import Adversarial, wae_gan
+from .adversarial import Adversarial, aae, labelled_aae, semi_aae, wae_gan
+from .games import bigan, vae_gan
+from .generators import diffusion, gan, info_gan
 from .plain import (
     autoencoder,
     contractive,
@@ -15,6 +17,7 @@ from .plain import (
 )
 from .quantised import vq_vae
 from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
+from .wasserstein import sliced_wae, wae_mmd
 
 METHODS = {
     function.__name__: function
@@ -37,7 +40,16 @@ METHODS = {
         linear_vae,
         vq_vae,
         wae_gan,
+        wae_mmd,
+        sliced_wae,
+        aae,
+        labelled_aae,
+        semi_aae,
+        bigan,
+        vae_gan,
     )
 }
 
-__all__ = ["METHODS", "Adversarial", *METHODS]
+GENERATORS = {function.__name__: function for function in (gan, info_gan, diffusion)}  # for comparison
+
+__all__ = ["GENERATORS", "METHODS", "Adversarial", *METHODS, *GENERATORS]
