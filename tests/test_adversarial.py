@@ -313,7 +313,7 @@ def test_likeness_is_measured_in_the_hidden_layer_and_each_player_has_its_own_lo
     with isthmus.seeded(1):
         turns = {player: loss for player, loss in model.losses(Batch(x, x), 0)}
     assert {player: set(loss.values) for player, loss in turns.items()} == {
-        "critic": {"real", "fake"},
+        "critic": {"real", "fake", "slope"},
         "encoder": {"likeness", "kl"},
         "decoder": {"likeness", "rows_fooling"},
     }

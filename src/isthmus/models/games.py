@@ -29,6 +29,7 @@ def bigan(
     *,
     stochastic: bool = False,
     cycle: float = 0.0,
+    slope: float = 1.0,
     critic: Sequence[int] = (128,),
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = UNIT,
@@ -39,7 +40,8 @@ def bigan(
 
     Nothing compares x with G(E(x)): that E inverts G follows where the game is won, and is far off before, so
     that reconstructions are like the row rather than equal to it. `cycle` adds c · −log p(x | E(x)), as
-    ALICE does. `stochastic` is ALI's encoder, a Gaussian. The critic reads x with a net like the encoder.
+    ALICE does; `slope` holds the critic's steepness (R1), 0 in the papers; `stochastic` is ALI's encoder, a
+    Gaussian. The critic reads x with a net like the encoder.
 
     Reference: Donahue, Krähenbühl & Darrell, Adversarial Feature Learning, ICLR 2017, arXiv:1605.09782;
     Dumoulin et al., Adversarially Learned Inference, ICLR 2017, arXiv:1606.00704; Li et al., ALICE, NeurIPS
@@ -51,7 +53,7 @@ def bigan(
     body, _ = nets(features, hidden, critic[0], dim, explain.width)
     objective = swapping + cycle * reconstruction if cycle else swapping
     autoencoder = Autoencoder(encoder, latent, decoder, explain, objective)
-    return Pairs(autoencoder, PairCritic(body, mlp(critic[0] + dim, *critic, 1)))
+    return Pairs(autoencoder, PairCritic(body, mlp(critic[0] + dim, *critic, 1)), slope)
 
 
 @method
@@ -61,6 +63,7 @@ def vae_gan(
     hidden: Sequence[int] = (256, 128),
     *,
     gamma: float = 1.0,
+    slope: float = 1.0,
     critic: int = 128,
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = UNIT,
@@ -71,8 +74,9 @@ def vae_gan(
         decoder:  γ ½ ‖D_l(x) − D_l(x̂)‖² − log D(x̂) − log D(g(z')),   z' ~ p
         critic:   −log D(x) − log(1 − D(x̂)) − log(1 − D(g(z')))
 
-    D_l is the critic's hidden layer, `critic` wide. The decoder's part is non-saturating, where the paper
-    writes the minimax form. The likelihood's mean is the picture; its scale plays no part in training.
+    D_l is the critic's hidden layer, `critic` wide; `slope` holds its steepness (R1), 0 in the paper. The
+    decoder's part is non-saturating, where the paper writes the minimax form. The likelihood's mean is the
+    picture; its scale plays no part in training.
 
     Reference: Larsen, Sønderby, Larochelle & Winther, Autoencoding beyond Pixels Using a Learned Similarity
     Metric, ICML 2016, algorithm 1, arXiv:1512.09300.
@@ -81,15 +85,15 @@ def vae_gan(
     encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
     body, _ = nets(features, hidden, critic, dim, explain.width)
     judge = RowCritic(nn.Sequential(body, nn.ReLU()), nn.Linear(critic, 1))
-    return Likeness(Autoencoder(encoder, Gaussian(dim), decoder, explain, likeness + kl), judge, gamma)
+    return Likeness(Autoencoder(encoder, Gaussian(dim), decoder, explain, likeness + kl), judge, gamma, slope)
 
 
 class Pairs(Learner):
     """An autoencoder whose pairs of row and code a critic compares, from either end."""
 
-    def __init__(self, autoencoder: Autoencoder, critic: nn.Module):
+    def __init__(self, autoencoder: Autoencoder, critic: nn.Module, slope: float = 0.0):
         super().__init__()
-        self.autoencoder, self.critic = autoencoder, critic
+        self.autoencoder, self.critic, self.slope = autoencoder, critic, slope
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         return {"autoencoder": self.autoencoder.parameters(), "critic": self.critic.parameters()}
@@ -97,14 +101,30 @@ class Pairs(Learner):
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
         trace = self.autoencoder(batch, noisy=True, step=step)
         with torch.no_grad():
-            x, z = self.generated(len(trace.code.z), trace.batch.context)
-        yield "critic", judging(self.critic(trace.batch.input, trace.code.z.detach()), self.critic(x, z))
+            fake = self.generated(len(trace.code.z), trace.batch.context)
+        yield "critic", judged(self.critic, (trace.batch.input, trace.code.z), fake, slope=self.slope)
         yield "autoencoder", self.autoencoder.objective(self, trace)  # asks the critic that has just learned
 
     def generated(self, n: int, context: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         """(n, ...), (n, dim): rows made of prior draws, hidden where the batch's are, and these draws."""
         z = self.autoencoder.latent.sample(n)
         return in_sight(self.autoencoder.decode(z, **context).mean, context), z
+
+
+def judged(critic: nn.Module, real: Sequence[Tensor], *fakes: Sequence[Tensor], slope: float) -> Loss:
+    """The critic's loss, and γ/2 ‖∇D‖² at what is real, γ the `slope` (R1, Mescheder et al. 2018).
+
+    Without it a critic that is sure grows ever steeper, and those who climb its slope overshoot.
+    """
+    held = slope > 0 and torch.is_grad_enabled()
+    real = [part.detach().requires_grad_(held) for part in real]
+    logits = critic(*real)
+    loss = judging(logits, torch.cat([critic(*fake) for fake in fakes], 1))
+    if not held:
+        return loss
+    gradients = torch.autograd.grad(logits.sum(), real, create_graph=True)
+    steep = torch.cat([gradient.flatten(1) for gradient in gradients], 1).square().sum(1)
+    return Loss({**loss.values, "slope": steep}, {**loss.weights, "slope": slope / 2})
 
 
 class PairCritic(nn.Module):
@@ -134,9 +154,9 @@ class RowCritic(nn.Module):
 class Likeness(Learner):
     """Three players: an encoder, a decoder, and a critic inside which likeness is measured."""
 
-    def __init__(self, autoencoder: Autoencoder, critic: nn.Module, gamma: float):
+    def __init__(self, autoencoder: Autoencoder, critic: nn.Module, gamma: float, slope: float = 0.0):
         super().__init__()
-        self.autoencoder, self.critic, self.gamma = autoencoder, critic, gamma
+        self.autoencoder, self.critic, self.slope = autoencoder, critic, slope
         self.making = gamma * likeness + rows_fooling  # the decoder's; the encoder's is the autoencoder's
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
@@ -150,11 +170,8 @@ class Likeness(Learner):
         with torch.no_grad():
             trace = self.autoencoder(batch, noisy=True, step=step)
             context = trace.batch.context
-            fakes = torch.cat(
-                [in_sight(trace.output.mean, context), self.generated(len(trace.code.z), context)]
-            )
-        real, fake = self.critic(trace.batch.input), self.critic(fakes).view(2, -1).T  # (b, 1), (b, 2)
-        yield "critic", judging(real, fake)
+            rebuilt, made = in_sight(trace.output.mean, context), self.generated(len(trace.code.z), context)
+        yield "critic", judged(self.critic, [trace.batch.input], [rebuilt], [made], slope=self.slope)
         yield "encoder", self.autoencoder.objective(self, self.autoencoder(batch, noisy=True, step=step))
         yield "decoder", self.making(self, self.autoencoder(batch, noisy=True, step=step))
 

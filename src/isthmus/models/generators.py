@@ -24,8 +24,7 @@ from ..priors import Diffusion, timed
 from ..recipes import Recipe, method
 from ..terms import looks_real, noise_error, told
 from ..trace import Batch, Code, Trace
-from .adversarial import judging
-from .games import RowCritic
+from .games import RowCritic, judged
 
 SHARP = Recipe(gaussian, scale=0.1)  # a game ends at the mean; draws get little noise
 
@@ -37,7 +36,7 @@ def gan(
     hidden: Sequence[int] = (256, 128),
     *,
     critic: int = 128,
-    slope: float = 0.0,
+    slope: float = 1.0,
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = SHARP,
 ) -> Generating:
@@ -45,7 +44,7 @@ def gan(
 
         critic:   −log D(x) − log(1 − D(G(z))) + γ/2 ‖∇D(x)‖²;    decoder:  −log D(G(z))   (non-saturating)
 
-    `slope` is γ, the R1 penalty, 0 in the first paper. The critic is a net like an encoder.
+    `slope` is γ, the R1 penalty; the first paper has none. The critic is a net like an encoder.
 
     Reference: Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, arXiv:1406.2661; R1: Mescheder,
     Geiger & Nowozin, Which Training Methods for GANs do actually Converge?, ICML 2018, arXiv:1801.04406.
@@ -70,7 +69,7 @@ def info_gan(
     continuous: int = 2,
     weight: float = 1.0,
     critic: int = 128,
-    slope: float = 0.0,
+    slope: float = 1.0,
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = SHARP,
 ) -> Generating:
@@ -145,18 +144,7 @@ class Generating(Learner):
         with torch.no_grad():
             fake = self.made(batch, step).batch.input
         real = in_sight(batch.input, batch.context)
-        if not self.slope or not torch.is_grad_enabled():
-            yield "critic", judging(self.critic(real), self.critic(fake))
-        else:
-            real = real.detach().requires_grad_()
-            logits = self.critic(real)
-            (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
-            judged = judging(logits, self.critic(fake))
-            steep = gradient.square().flatten(1).sum(1)
-            yield (
-                "critic",
-                Loss({**judged.values, "slope": steep}, {**judged.weights, "slope": self.slope / 2}),
-            )
+        yield "critic", judged(self.critic, [real], [fake], slope=self.slope)
         yield "generator", self.autoencoder.objective(self, self.made(batch, step))
 
     def made(self, batch: Batch, step: int) -> Trace:
