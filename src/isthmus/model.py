@@ -108,6 +108,11 @@ class Autoencoder(Learner):
     def autoencoder(self) -> Autoencoder:  # type: ignore[override]
         return self
 
+    @property
+    def asks(self) -> set[str]:
+        """What its nets read of the context, and so cannot be used without."""
+        return {name for part in self.modules() if isinstance(part, Given) for name in part.names}
+
     def encode(
         self, x: Tensor, sample: bool = False, generator: torch.Generator | None = None, **context: Any
     ) -> Code:

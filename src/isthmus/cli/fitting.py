@@ -34,7 +34,7 @@ def fit(
     recipe = plan.recipe()
     given = plan.source()
     if "classes" in parameters(recipe.function) and given.all.labels is None:
-        raise Misuse(f"{recipe.name} is conditional: give it labels, --labels y.npy")
+        raise Misuse(f"{recipe.name} learns from labels: give them, --labels y.npy")
     train, test, held = plan.parts(given)
     check(train.x, None if test is None else test.x, plan.kinds())
     folder = out or Path("runs") / f"{recipe.name}-{given.name}"

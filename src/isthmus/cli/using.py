@@ -234,7 +234,7 @@ def checked(fitted: Fitted, labels: np.ndarray | None) -> np.ndarray | None:
     Raises:
         Misuse: where it is and there are none.
     """
-    if not hasattr(fitted.embedder, "classes_"):
+    if "labels" not in fitted.embedder.model_.autoencoder.asks:
         return None
     if labels is None:
         raise Misuse(f"the model in {fitted.folder} is conditional: give it labels, --labels y.npy")

@@ -7,6 +7,8 @@ from .flowed import FlowPosterior
 from .gaussian import Gaussian, committed
 from .hierarchical import BottomUp, Ladder, TopDown
 from .labelled import Labelled
+from .gaussian import Gaussian
+from .imposed import Classed, Imposed, Informed, Petals, Shape, Sphere, SwissRoll
 from .latent import Latent
 from .lattices import FiniteScalar, LookupFree
 from .nested import Nested
@@ -57,5 +59,12 @@ from .sparse import BatchTopK, Counted, Gated, JumpReLU, TopK
     "BatchTopK",
     "Counted",
     "Gated",
+    "Classed",
+    "Imposed",
+    "Informed",
+    "Petals",
+    "Shape",
+    "Sphere",
+    "SwissRoll",
     "VectorQuantised",
 ]

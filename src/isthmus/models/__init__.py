@@ -33,11 +33,20 @@ from .sparse import (
     matryoshka,
     sparse_batch_top_k,
     sparse_gated,
+from .adversarial import Adversarial, aae, labelled_aae, semi_aae, wae_gan
+from .games import bigan, vae_gan
+from .generators import diffusion, gan, info_gan
+from .plain import (
+    autoencoder,
+    contractive,
+    denoising,
+    linear,
     sparse_jump_relu,
     sparse_kl,
     sparse_l1,
     sparse_top_k,
 from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
+from .wasserstein import sliced_wae, wae_mmd
 
 METHODS = {
     function.__name__: function
@@ -98,7 +107,17 @@ METHODS = {
         lfq,
         vq_vae_2,
         wae_gan,
+        wae_mmd,
+        sliced_wae,
+        aae,
+        labelled_aae,
+        semi_aae,
+        bigan,
+        vae_gan,
     )
 }
 
 __all__ = ["Adversarial", "Factorised", "METHODS", "Resampled", "fit_prior", *METHODS]
+GENERATORS = {function.__name__: function for function in (gan, info_gan, diffusion)}  # for comparison
+
+__all__ = ["GENERATORS", "METHODS", "Adversarial", *METHODS, *GENERATORS]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..latents import Deterministic
+from ..latents import Classed, Deterministic, Imposed, Petals, Sphere
+from ..latents.imposed import Shaped
 from ..likelihoods.likelihood import Features
-from ..model import Autoencoder, Learner
+from ..model import Autoencoder, Given, Learner, call
 from ..nets import mlp, mlps
 from ..objective import Loss
 from ..recipes import method
-from ..terms import fooling, reconstruction
+from ..terms import cross_entropy, fooling, reconstruction
 from ..trace import Batch
 from .plain import UNIT
 
@@ -43,25 +45,160 @@ def wae_gan(
     return Adversarial(autoencoder, mlp(dim, *critic, 1))
 
 
-class Adversarial(Learner):
-    """An autoencoder whose codes a critic compares with draws from the prior."""
+@method
+def aae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    prior: Shaped = Sphere,
+    weight: float = 10.0,
+    critic: Sequence[int] = (128, 128),
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Adversarial:
+    """Adversarial autoencoder: reconstruction, and codes that a critic cannot tell from draws of any prior.
 
-    def __init__(self, autoencoder: Autoencoder, critic: nn.Module):
+    `prior` makes the shape from `dim`: it is drawn from and never evaluated, so it may be a swiss roll. With
+    the round one this is `wae_gan`, as Tolstikhin et al. note. The paper takes turns at reconstruction and
+    regularisation with an optimiser each; here one step does both, `weight` says how much of the second.
+
+    Reference: Makhzani, Shlens, Jaitly, Goodfellow & Frey, Adversarial Autoencoders, 2015, arXiv:1511.05644.
+
+    >>> aae(64, dim=2, prior=SwissRoll)  # doctest: +SKIP
+    """
+    explain, latent = likelihood(features), Imposed(prior(dim))
+    encoder, decoder = nets(features, hidden, dim, dim, explain.width)
+    autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction + weight * fooling)
+    return Adversarial(autoencoder, mlp(dim, *critic, 1))
+
+
+@method
+def labelled_aae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    classes: int = 10,
+    prior: Callable[..., Any] = Petals,
+    weight: float = 10.0,
+    critic: Sequence[int] = (128, 128),
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Adversarial:
+    """Adversarial autoencoder whose critic sees labels: each class is held to a part of the prior of its own.
+
+    `prior(dim, classes)` is `Petals` or `SwissRoll`. The encoder does not see labels; rows
+    without one are compared with draws of the whole prior, under a label of their own.
+
+    Context: `labels` (b,), whole numbers below `classes`, −1 where unknown; needed in training only.
+
+    Reference: Makhzani et al., Adversarial Autoencoders, 2015, section 2.3, arXiv:1511.05644.
+    """
+    explain, latent = likelihood(features), Imposed(prior(dim, classes))
+    encoder, decoder = nets(features, hidden, dim, dim, explain.width)
+    judge = Given(Told(mlp(dim + classes + 1, *critic, 1), classes), "labels")
+    autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction + weight * fooling)
+    return Adversarial(autoencoder, judge, by_label)
+
+
+@method
+def semi_aae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    classes: int = 10,
+    weight: float = 10.0,
+    supervision: float = 10.0,
+    critic: Sequence[int] = (128, 128),
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Adversarial:
+    """Semi-supervised adversarial autoencoder: a code of a class and a style, each with a critic of its own.
+
+        −log p(x | y, z) + λ [fooling the class's critic + the style's] + γ cross-entropy of known ones
+
+    The class's critic knows one-hot draws, so that unlabelled rows have to choose. The code is (classes +
+    dim) wide, and its first numbers are the probabilities of the classes.
+
+    Context: `labels` (b,), whole numbers below `classes`, −1 where unknown; needed in training only.
+
+    Reference: Makhzani et al., Adversarial Autoencoders, 2015, section 5, arXiv:1511.05644.
+    """
+    explain, latent = likelihood(features), Classed(classes, dim)
+    encoder, decoder = nets(features, hidden, latent.features, latent.dim, explain.width)
+    judges = Apart(mlp(classes, *critic, 1), mlp(dim, *critic, 1), widths=(classes, dim))
+    objective = reconstruction + weight * fooling + supervision * cross_entropy
+    return Adversarial(Autoencoder(encoder, latent, decoder, explain, objective), judges)
+
+
+class Adversarial(Learner):
+    """An autoencoder whose codes a critic compares with draws from the prior.
+
+    `critic` is (b, dim) -> (b, k) logits, k opinions; `draws` gives as many codes as it was handed, for a
+    batch's context: by default from the latent, whatever the context.
+    """
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        critic: nn.Module,
+        draws: Callable[[Autoencoder, Batch], Tensor] | None = None,
+    ):
         super().__init__()
-        self.autoencoder, self.critic = autoencoder, critic
+        self.autoencoder, self.critic, self.draws = autoencoder, critic, draws or at_random
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         return {"autoencoder": self.autoencoder.parameters(), "critic": self.critic.parameters()}
 
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
         trace = self.autoencoder(batch, noisy=True, step=step)
-        z = trace.code.z.detach()
-        yield "critic", judging(self.critic(self.autoencoder.latent.sample(len(z))), self.critic(z))
+        z, prior = trace.code.z.detach(), self.draws(self.autoencoder, batch)
+        yield "critic", judging(self.judge(prior, batch.context), self.judge(z, batch.context))
         yield "autoencoder", self.autoencoder.objective(self, trace)  # asks the critic that has just learned
+
+    def judge(self, z: Tensor, context: Mapping[str, Any]) -> Tensor:
+        """(b, dim) -> (b, k), logits: the log odds that codes are prior draws."""
+        logits: Tensor = call(self.critic, z, context)
+        return logits
+
+
+class Told(nn.Module):
+    """`net` of [z, one-hot label], where not knowing the label (−1) is a label too."""
+
+    def __init__(self, net: nn.Module, classes: int):
+        super().__init__()
+        self.net, self.classes = net, classes
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        logits: Tensor = self.net(torch.cat([z, F.one_hot(labels.long() + 1, self.classes + 1).to(z)], 1))
+        return logits
+
+
+class Apart(nn.Module):
+    """A critic for each part of a code: (b, sum of widths) -> (b, number of critics)."""
+
+    def __init__(self, *critics: nn.Module, widths: Sequence[int]):
+        super().__init__()
+        self.critics, self.widths = nn.ModuleList(critics), list(widths)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.cat([critic(part) for critic, part in zip(self.critics, z.split(self.widths, 1))], 1)
+
+
+def at_random(autoencoder: Autoencoder, batch: Batch) -> Tensor:
+    return autoencoder.latent.sample(len(batch.input))
+
+
+def by_label(autoencoder: Autoencoder, batch: Batch) -> Tensor:
+    """Each row's draw from the part of the shape that its label names."""
+    assert isinstance(autoencoder.latent, Imposed)
+    return autoencoder.latent.shape.sample(len(batch.input), batch.context["labels"])
 
 
 def judging(real: Tensor, fake: Tensor) -> Loss:
-    """The critic's loss: −log D(real) − log(1 − D(fake)), from logits (Goodfellow et al. 2014)."""
+    """The critic's loss: −log D(real) − log(1 − D(fake)), from logits (b, k) (Goodfellow et al. 2014)."""
     return Loss(
-        {"real": F.softplus(-real).flatten(), "fake": F.softplus(fake).flatten()}, {"real": 1.0, "fake": 1.0}
+        {"real": F.softplus(-real).sum(1), "fake": F.softplus(fake).sum(1)}, {"real": 1.0, "fake": 1.0}
     )

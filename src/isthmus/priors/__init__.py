@@ -8,3 +8,6 @@ from .prior import Prior, Whitening, descend
 from .vamp import Vamp
 
 __all__ = ["Autoregressive", "Flow", "Mixture", "Normal", "Prior", "Vamp", "Whitening", "descend"]
+from .diffusion import Diffusion, DiffusionPrior, timed
+
+__all__ = ["Diffusion", "DiffusionPrior", "timed"]

@@ -1,10 +1,11 @@
 """The things that losses are made of. Each is one equation."""
 
-from .adversarial import fooling
-from .discrepancy import imq, mmd, rbf
+from .adversarial import fooling, likeness, looks_real, noise_error, rows_fooling, swapping, told
+from .discrepancy import imq, mmd, rbf, sliced
 from .disentanglement import decomposed_kl, density_ratio, dip
 from .divergence import capacity, free_bits, kl
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
+from .labels import cross_entropy
 from .quantisation import bit_entropy, codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
@@ -31,6 +32,7 @@ __all__ = [
     "codebook",
     "commitment",
     "contraction",
+    "cross_entropy",
     "cyclical",
     "decoder_contraction",
     "decoder_decay",
@@ -49,17 +51,24 @@ __all__ = [
     "l0",
     "l1",
     "leave_one_out",
+    "likeness",
+    "looks_real",
     "marginalised",
     "mmd",
+    "noise_error",
     "orthogonality",
     "prefix_reconstruction",
     "rbf",
     "reconstruction",
     "reconstruction_contraction",
     "revival",
+    "rows_fooling",
     "score_function",
+    "sliced",
     "squared_error",
     "surprise",
+    "swapping",
+    "told",
     "warmup",
     "weight_kl",
 ]
