@@ -4,8 +4,8 @@
     ISTHMUS_DATA=… python benchmarks/quantised.py --control
 
 A map of 7 × 7 vectors, of 8 bits each (392 a picture), by one convolutional net; all methods see the same
-batches. Writes `results/quantised_fashion.json`. The control learns its codebook by gradient from small
-random entries, with nothing revived, and must miss the bars.
+batches. Writes `results/quantised_fashion.json`. The control's codebooks start where `nn.Embedding` would put
+them, and nothing is revived; they must miss the bars.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def books(model: nn.Module) -> list[Codebook]:
 
 
 def careless(ema: float | None) -> Autoencoder:
-    """A codebook as it is often first written: small random entries, no start at the data, no revival."""
+    """A codebook as it is often first written: `nn.Embedding`'s N(0, 1), no start at the data, no revival."""
     model = vq_vae(IMAGE, 256, ema=ema, **SHARED)
     for book in books(model):
         book.start, book.revive = None, 0.0
         with torch.no_grad():
-            book.entries.uniform_(-1 / book.size, 1 / book.size)
+            book.entries.normal_()
             if ema is not None:
                 book.sums.copy_(book.entries)
     return model
