@@ -81,6 +81,7 @@ def case(
 
 
 COMMITTED = "reconstruction + 0.25 * commitment"
+FOOLED = "reconstruction + 10.0 * fooling"
 SMALL: dict[str, Any] = {"dim": 3, "hidden": (16,)}
 CHOICES: dict[str, Any] = {"variables": 4, "values": 5, "hidden": (16,), "steps": 100}
 CASES = [
@@ -144,12 +145,12 @@ CASES = [
     case("fsq", "reconstruction", hidden=(16,), levels=(5, 4), positions=3),
     case("lfq", f"{COMMITTED} + 0.1 * bit_entropy", hidden=(16,), bits=4, positions=3),
     case("vq_vae_2", COMMITTED, hidden=(16,), size=16, width=4, positions=3, top_hidden=(8,)),
-    case("wae_gan", "reconstruction + 10.0 * fooling", **SMALL, critic=(16,)),
+    case("wae_gan", FOOLED, **SMALL, critic=(16,)),
     case("wae_mmd", "reconstruction + 10.0 * mmd", **SMALL),
     case("sliced_wae", "reconstruction + 10.0 * sliced", **SMALL),
-    case("aae", "reconstruction + 10.0 * fooling", **SMALL, critic=(16,)),
-    case("labelled_aae", "reconstruction + 10.0 * fooling", labels, **SMALL, critic=(16,)),
-    case("semi_aae", "reconstruction + 10.0 * fooling + 10.0 * cross_entropy", labels, **SMALL, critic=(16,)),
+    case("aae", FOOLED, **SMALL, critic=(16,)),
+    case("labelled_aae", FOOLED, labels, **SMALL, critic=(16,)),
+    case("semi_aae", f"{FOOLED} + 10.0 * classification", labels, **SMALL, critic=(16,)),
     case("bigan", "swapping + 1.0 * reconstruction", **SMALL, critic=(16,), cycle=1.0),
     case("vae_gan", "likeness + kl", **SMALL, critic=16),
 ]

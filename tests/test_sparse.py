@@ -110,9 +110,12 @@ def test_jump_relu_of_a_threshold_of_zero_is_refused():
 def test_batch_top_k_keeps_the_largest_of_the_whole_batch_in_training_only():
     features = torch.randn(7, 5)
     latent = BatchTopK(5, 2)
-    z = latent(features, True).z
+    code = latent(features, True)
+    z = code.z
     largest = features.flatten().sort(descending=True).values[:14]
     assert torch.equal(z, torch.where(features >= largest[-1], features, 0).relu())
+    assert float(latent.threshold) == 0  # nothing moves while a batch passes
+    latent.follow(code, first=True)
     assert float(latent.threshold) == float(largest[largest > 0][-1])
     at_rest = latent.eval()(features, True).z  # a held-out loss is noisy, but no row may see the others
     assert torch.equal(at_rest, torch.cat([latent(row[None], True).z for row in features]))
@@ -122,15 +125,17 @@ def test_batch_top_k_keeps_the_largest_of_the_whole_batch_in_training_only():
 def test_the_threshold_is_the_mean_over_batches_and_leaves_k_a_row_at_rest():
     latent, least = BatchTopK(20, 3, keep=0.99), []
     for _ in range(60):
-        z = latent(torch.randn(50, 20), True).z
-        least.append(z[z > 0].min())
+        code = latent(torch.randn(50, 20), True)
+        latent.follow(code, first=False)
+        least.append(code.z[code.z > 0].min())
     assert float(latent.threshold) == pytest.approx(float(torch.stack(least).mean()), rel=1e-5)
     rows = torch.randn(20_000, 20)
     assert active_per_row(latent.eval()(rows, False).z) == pytest.approx(3, rel=0.05)
     latent.threshold.zero_()  # control: no threshold learned
     assert active_per_row(latent(rows, False).z) > 9
     before = latent.train().threshold.clone()
-    latent(-torch.rand(4, 20), True)  # nothing is positive, nothing is kept: the mean stays finite
+    nothing = latent(-torch.rand(4, 20), True)  # is positive, nothing is kept: the mean stays finite
+    latent.follow(nothing, first=False)
     assert torch.equal(latent.threshold, before)
 
 
@@ -151,6 +156,7 @@ def test_silence_is_counted_in_rows_and_only_while_training():
     latent, expected = Counted(TopK(5, 1)), [0] * 5
     for b in (3, 1, 8, 2):
         code = latent(torch.randn(b, 5), True)
+        latent.follow(code, first=False)
         for j in range(5):
             expected[j] = 0 if (code.z[:, j] != 0).any() else expected[j] + b
         assert code.extra["silent"].tolist() == latent.silent.tolist() == expected

@@ -162,14 +162,6 @@ def present(y: ArrayLike, partial: bool) -> tuple[np.ndarray, np.ndarray]:
     return labels_of(every.ravel()[known]) if known.any() else every[:0], known
 
 
-def has_label(y: np.ndarray) -> np.ndarray:
-    """Which rows have a label, (n,) of bool: all whose label is neither None nor NaN."""
-    if y.dtype.kind not in "fO":
-        return np.ones(len(y), bool)
-    flat = y.reshape(len(y), -1)
-    return np.array([all(each is not None and each == each for each in row) for row in flat], bool)
-
-
 def counted(name: str, value: Any, least: int) -> int:
     """An option that counts something, whatever kind of integer it came as."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:

@@ -31,18 +31,7 @@ from ..randomness import seeded
 from ..recipes import Recipe, parameters
 from ..training import adam, cosine, fit
 from . import folders
-from .door import (
-    classes_of,
-    counted,
-    frame_of,
-    has_label,
-    labels_of,
-    lengths,
-    numbers_of,
-    places_of,
-    table_of,
-    values_of,
-)
+from .door import classes_of, counted, frame_of, lengths, numbers_of, places_of, table_of, values_of
 from .inference import codes, decoded, passes, some
 
 
@@ -129,8 +118,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Embedder:
         """Learn from rows (n, d), or images (n, h, w) or (n, c, h, w). Only conditional methods read `y`.
 
-        A method that learns from some labels takes None or NaN for the label of a row that has none.
-
         Raises:
             ValueError: for data that cannot be learned from (`DataError` says where), and for options that do
                 not fit; TypeError for an argument that the recipe does not take.
@@ -163,8 +150,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         device = "cuda" if self.device == "auto" and torch.cuda.is_available() else self.device
         with seeded(seed):
             self.model_: Learner = self.recipe_()
-        if y is not None and self._reads_labels:
-            labels_of(y)  # raises where a row has none: now that it is known who reads them
         if self.verbose:
             print("\n".join(self.notes_), file=sys.stderr)
         rows = self._prepared(x, context)
@@ -423,19 +408,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _partial(self) -> bool:
         """Whether rows without a label may be among the others: of methods that count the `labelled`."""
         return "labelled" in parameters(self._recipe().function)
-
-    def _learned_labels(self, y: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-        """The classes, and each row's place among them, −1 where its label is None or NaN."""
-        if y is None:
-            raise ValueError(f"{self._recipe().name} learns from labels: fit it with them, fit(X, y)")
-        given = np.atleast_1d(np.asarray(y))
-        known = has_label(given)
-        places = np.full(len(given), -1)
-        try:
-            classes, places[known] = np.unique(labels_of(given[known]), return_inverse=True)
-            return classes, places
-        except TypeError as error:
-            raise DataError(f"labels are all numbers or all words: {error}") from error
 
     def _labels(self, y: ArrayLike | None, n: int) -> dict[str, Tensor]:
         """The context that a conditional model needs for n rows, and nothing for others."""

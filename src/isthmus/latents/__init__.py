@@ -6,9 +6,8 @@ from .deterministic import Deterministic
 from .flowed import FlowPosterior
 from .gaussian import Gaussian, committed
 from .hierarchical import BottomUp, Ladder, TopDown
-from .labelled import Labelled
-from .gaussian import Gaussian
 from .imposed import Classed, Imposed, Informed, Petals, Shape, Sphere, SwissRoll
+from .labelled import Labelled
 from .latent import Latent
 from .lattices import FiniteScalar, LookupFree
 from .nested import Nested
@@ -16,18 +15,24 @@ from .quantised import Places, Quantised, Shares, TwoLevels, rotation, straight_
 from .quantisers import Codebook, Product, Quantiser, Residual
 from .refitted import Refitted
 from .search import kmeans, nearest
-from .sparse import JumpReLU, TopK
+from .sparse import BatchTopK, Counted, Gated, JumpReLU, TopK
 from .spherical import Spherical
 
 __all__ = [
+    "BatchTopK",
     "Bijective",
     "BottomUp",
     "Categorical",
+    "Classed",
     "Codebook",
+    "Counted",
     "Deterministic",
     "FiniteScalar",
     "FlowPosterior",
+    "Gated",
     "Gaussian",
+    "Imposed",
+    "Informed",
     "JumpReLU",
     "Kept",
     "Labelled",
@@ -35,14 +40,18 @@ __all__ = [
     "Latent",
     "LookupFree",
     "Nested",
+    "Petals",
     "Places",
     "Product",
     "Quantised",
     "Quantiser",
     "Refitted",
     "Residual",
+    "Shape",
     "Shares",
+    "Sphere",
     "Spherical",
+    "SwissRoll",
     "TopDown",
     "TopK",
     "TwoLevels",
@@ -54,17 +63,4 @@ __all__ = [
     "rotation",
     "straight_through",
     "unreparameterised",
-from .quantised import VectorQuantised
-from .sparse import BatchTopK, Counted, Gated, JumpReLU, TopK
-    "BatchTopK",
-    "Counted",
-    "Gated",
-    "Classed",
-    "Imposed",
-    "Informed",
-    "Petals",
-    "Shape",
-    "Sphere",
-    "SwissRoll",
-    "VectorQuantised",
 ]

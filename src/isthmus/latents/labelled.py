@@ -20,7 +20,7 @@ class Labelled(Latent):
     The encoder delivers h (b, width), the logits of q(y | x), and the label as far as it is known, one-hot or
     zeros (`WithLabel`). `infer` is the net [h, y] -> means and log scales of q(z | x, y). A known label is
     what y is; of an unknown one a draw is taken while training, the likeliest otherwise. The code is [z, y],
-    (b, dim + classes). `extra` holds `h`, `logits`, and `known` (b,).
+    (b, dim + classes). `extra` holds `h` and `logits`.
 
     Reference: Kingma, Rezende, Mohamed & Welling, Semi-Supervised Learning with Deep Generative Models,
     NeurIPS 2014, arXiv:1406.5298 (M2); here q(y | x) and q(z | x, y) share the net that reads x.
@@ -42,7 +42,7 @@ class Labelled(Latent):
         y = q_y.rsample() if noisy else F.one_hot(q_y.mean.argmax(-1), self.classes).to(h)
         z, q, p = self.given(h, y, noisy)
         stages = (Stage(z, q, p), Stage(y, q_y, OneHots(self.uniform)))
-        return Code(torch.cat([z, y], -1), stages, {"h": h, "logits": logits, "known": known})
+        return Code(torch.cat([z, y], -1), stages, {"h": h, "logits": logits})
 
     def given(self, h: Tensor, y: Tensor, noisy: bool) -> Stage:
         """The Gaussian code of rows of these classes."""

@@ -53,7 +53,7 @@ class BatchTopK(Latent):
 
         z_j = f_j H(f_j − θ),   θ = E_batch[min {z_ij : z_ij > 0}]
 
-    It is a running mean, moved in train() after the batch was read, as batch normalisation moves its own.
+    It is a running mean, which follows after each step.
 
     Reference: Bussmann, Leask & Nanda, BatchTopK Sparse Autoencoders, 2024, arXiv:2412.06410.
     """
@@ -76,14 +76,12 @@ class BatchTopK(Latent):
         if not (noisy and self.training):
             return Code(features * (features > self.threshold))
         values, places = features.flatten().topk(self.k * len(features))  # (k b,)
-        z = torch.zeros_like(features).flatten().scatter(0, places, values.relu()).view_as(features)
-        self.follow(values.detach())
-        return Code(z)
+        return Code(torch.zeros_like(features).flatten().scatter(0, places, values.relu()).view_as(features))
 
     @torch.no_grad()
-    def follow(self, kept: Tensor) -> None:
+    def follow(self, code: Code, first: bool) -> None:
         """The mean over the batches so far, until they are so many that it forgets the first ones."""
-        least = torch.where(kept > 0, kept, math.inf).amin()
+        least = torch.where(code.z > 0, code.z, math.inf).amin()
         found = least.isfinite()
         self.batches.add_(found)
         rate = torch.clamp(1 / self.batches.clamp(min=1), min=1 - self.keep)
@@ -180,8 +178,7 @@ class Counted(Latent):
     """Another latent, and for each of its entries the number of rows since it was last active.
 
     `code.extra["silent"]`, (dim,), is that count, this batch included. Only many rows tell a dead entry from
-    a rare one: wait for more than 1 / rate of the rarest that matters. Like the means of batch normalisation
-    it is a buffer that moves in train() with the batches, and not by gradients.
+    a rare one: wait for more than 1 / rate of the rarest that matters. It follows after each step.
     """
 
     silent: Tensor
@@ -196,10 +193,12 @@ class Counted(Latent):
         code: Code = self.latent(features, noisy)
         silent = self.silent
         if noisy and self.training:
-            with torch.no_grad():
-                silent = torch.where((code.z != 0).any(0), 0, silent + len(code.z))
-                self.silent.copy_(silent)
+            silent = torch.where((code.z != 0).any(0), 0, silent + len(code.z))
         return code._replace(extra={**code.extra, "silent": silent})
+
+    def follow(self, code: Code, first: bool) -> None:
+        self.silent.copy_(code.extra["silent"])
+        self.latent.follow(code, first)
 
     def sample(self, n: int) -> Tensor:
         return self.latent.sample(n)

@@ -1,16 +1,27 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
-from .adversarial import Adversarial, wae_gan
+from .adversarial import Adversarial, aae, labelled_aae, semi_aae, wae_gan
 from .densities import flow_vae, hyperspherical_vae, mixture_vae, vamp_vae
 from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
 from .ex_post import ex_post, fit_prior
+from .games import bigan, vae_gan
+from .generators import diffusion, gan, info_gan
 from .hierarchical import hierarchical_vae, ladder_vae, top_down_vae
 from .invertible import flow, invertible
 from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
-from .regularised import contractive
+from .regularised import contractive, jacobian, orthogonal, rae_gp, rae_l2, rae_sn, variational_dropout
+from .resampled import Resampled, sparse_resampled
 from .semi_supervised import m2
-from .sparse import sparse_jump_relu, sparse_kl, sparse_l1, sparse_top_k
+from .sparse import (
+    matryoshka,
+    sparse_batch_top_k,
+    sparse_gated,
+    sparse_jump_relu,
+    sparse_kl,
+    sparse_l1,
+    sparse_top_k,
+)
 from .variational import (
     beta_vae,
     capacity_vae,
@@ -26,26 +37,6 @@ from .variational import (
     skip_vae,
     vae,
 )
-from .quantised import vq_vae
-from .regularised import contractive, jacobian, orthogonal, rae_gp, rae_l2, rae_sn, variational_dropout
-from .resampled import Resampled, sparse_resampled
-from .sparse import (
-    matryoshka,
-    sparse_batch_top_k,
-    sparse_gated,
-from .adversarial import Adversarial, aae, labelled_aae, semi_aae, wae_gan
-from .games import bigan, vae_gan
-from .generators import diffusion, gan, info_gan
-from .plain import (
-    autoencoder,
-    contractive,
-    denoising,
-    linear,
-    sparse_jump_relu,
-    sparse_kl,
-    sparse_l1,
-    sparse_top_k,
-from .variational import beta_vae, capacity_vae, conditional_vae, iwae, linear_vae, vae
 from .wasserstein import sliced_wae, wae_mmd
 
 METHODS = {
@@ -117,7 +108,15 @@ METHODS = {
     )
 }
 
-__all__ = ["Adversarial", "Factorised", "METHODS", "Resampled", "fit_prior", *METHODS]
 GENERATORS = {function.__name__: function for function in (gan, info_gan, diffusion)}  # for comparison
 
-__all__ = ["GENERATORS", "METHODS", "Adversarial", *METHODS, *GENERATORS]
+__all__ = [
+    "Adversarial",
+    "Factorised",
+    "GENERATORS",
+    "METHODS",
+    "Resampled",
+    "fit_prior",
+    *METHODS,
+    *GENERATORS,
+]

@@ -16,7 +16,7 @@ from ..model import Autoencoder, Given, Learner, call
 from ..nets import mlp, mlps
 from ..objective import Loss
 from ..recipes import method
-from ..terms import cross_entropy, fooling, reconstruction
+from ..terms import classification, fooling, reconstruction
 from ..trace import Batch
 from .plain import UNIT
 
@@ -109,6 +109,8 @@ def semi_aae(
     hidden: Sequence[int] = (256, 128),
     *,
     classes: int = 10,
+    rows: int = 1,
+    labelled: int = 1,
     weight: float = 10.0,
     supervision: float = 10.0,
     critic: Sequence[int] = (128, 128),
@@ -123,13 +125,14 @@ def semi_aae(
     dim) wide, and its first numbers are the probabilities of the classes.
 
     Context: `labels` (b,), whole numbers below `classes`, −1 where unknown; needed in training only.
+    `labelled` of the `rows` have one.
 
     Reference: Makhzani et al., Adversarial Autoencoders, 2015, section 5, arXiv:1511.05644.
     """
     explain, latent = likelihood(features), Classed(classes, dim)
     encoder, decoder = nets(features, hidden, latent.features, latent.dim, explain.width)
     judges = Apart(mlp(classes, *critic, 1), mlp(dim, *critic, 1), widths=(classes, dim))
-    objective = reconstruction + weight * fooling + supervision * cross_entropy
+    objective = reconstruction + weight * fooling + supervision * classification(labelled / rows)
     return Adversarial(Autoencoder(encoder, latent, decoder, explain, objective), judges)
 
 

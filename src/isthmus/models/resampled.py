@@ -60,8 +60,10 @@ class Resampled(Learner):
         model = self.autoencoder
         trace = model(batch, noisy=True, step=step)
         yield "autoencoder", model.objective(model, trace)
-        if self.training and step % self.every == self.every - 1:
-            resample(model, trace, self.dead_after)
+        if self.training:
+            model.latent.follow(trace.code, first=step == 0)
+            if step % self.every == self.every - 1:
+                resample(model, trace, self.dead_after)
 
 
 @torch.no_grad()

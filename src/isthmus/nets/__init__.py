@@ -1,8 +1,6 @@
 """Functions that build plain networks. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
 
 from .conditional import OneHot, Relabelled, WithLabel
-from .constrained import unit_columns
-from .conditional import OneHot
 from .constrained import lipschitz, unit_columns
 from .convolutional import convs, residual_block
 from .cost import multiplications
@@ -10,15 +8,15 @@ from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .initialise import initialise
 from .invertible import Backwards, Chain, Coupling, Forwards, Invertible, Scaling, couplings
 from .skip import Skip, skips
+from .uncertain import GaussianDropout, SparseDropout, pruned, uncertain
 
 __all__ = [
     "Backwards",
     "Chain",
     "Coupling",
     "Forwards",
-    "Invertible",
-from .uncertain import GaussianDropout, SparseDropout, pruned, uncertain
     "GaussianDropout",
+    "Invertible",
     "OneHot",
     "Relabelled",
     "Residual",

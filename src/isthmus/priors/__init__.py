@@ -1,13 +1,23 @@
 """Priors: how probable a code is, and where new codes come from."""
 
 from .autoregressive import Autoregressive
+from .diffusion import Diffusion, DiffusionPrior, timed
 from .flow import Flow
 from .mixture import Mixture
 from .normal import Normal
 from .prior import Prior, Whitening, descend
 from .vamp import Vamp
 
-__all__ = ["Autoregressive", "Flow", "Mixture", "Normal", "Prior", "Vamp", "Whitening", "descend"]
-from .diffusion import Diffusion, DiffusionPrior, timed
-
-__all__ = ["Diffusion", "DiffusionPrior", "timed"]
+__all__ = [
+    "Autoregressive",
+    "Diffusion",
+    "DiffusionPrior",
+    "Flow",
+    "Mixture",
+    "Normal",
+    "Prior",
+    "Vamp",
+    "Whitening",
+    "descend",
+    "timed",
+]

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import examine
-from ..metrics import sparsity
+from ..latents import Quantised, TwoLevels
 from . import charts, journeys, pictures, tables
-from .blocks import Block, Facts, Plate, Section, Table, Words, number, percent, whole
-from .fields import summed
+from .blocks import Block, Facts, Plate, Section, Table, Words, percent, whole
 from .study import Study
 from .verdict import advice, plain
 
@@ -162,8 +161,9 @@ def code(study: Study) -> Section:
     if (found := charts.dimensions(study)) is not None:
         blocks += [found[0], Words(found[1])]
     if (study.codes != 0).mean() < 0.5:
-        blocks.append(_sparsity(study))
-    if not hasattr(study.embedder.model_.autoencoder.latent, "codebook"):  # between its entries nothing lies
+        blocks.append(tables.sparsity(study))
+    latent = study.embedder.model_.autoencoder.latent
+    if not isinstance(latent, Quantised | TwoLevels):  # between whose entries nothing lies
         view: Any = charts if study.shape is None else pictures
         blocks += _plates(journeys.traversal(study, view), journeys.interpolation(study, view))
     return Section("code", "The code", lead, blocks)
@@ -242,88 +242,3 @@ def _drawn(study: Study, n: int) -> np.ndarray:
     noise = study.shape is None
     drawn = study.embedder.sample(n, wanted, noise=noise, random_state=0)
     return np.asarray(drawn, np.float64).reshape(n, -1)
-
-
-def _sparsity(study: Study) -> Table:
-    """Of a code most of whose entries are zero: what it explains, with how many."""
-    found = sparsity(study.embedder.model_, study.net_rows)
-    shares = percent(found.explained), number(found.active), percent(found.dead)
-    return Table(
-        ["Code", "Variance explained", "Active in a row (L0)", "Never active", "Entries"],
-        [[study.name, *shares, whole(found.units)]],
-        f"A sparse code, on {whole(found.rows)} {study.held}, in the units that the model reads",
-    )
-
-
-def _traversal(study: Study, view: Any) -> Plate | None:
-    spread = study.codes.std(0)
-    which = np.sort(np.argsort(spread)[::-1][: 4 if study.shape is None else 8])
-    which = which[spread[which] > 0]
-    if not len(which):
-        return None
-    steps = SPAN if study.shape is not None else np.linspace(SPAN[0], SPAN[-1], 21)
-    codes = np.tile(study.codes.mean(0), (len(which), len(steps), 1))
-    for line, dimension in enumerate(which):
-        codes[line, :, dimension] += steps * spread[dimension]
-    path = _decoded(study, codes, np.zeros(len(which), int))
-    plate: Plate = view.traversal(study, which.tolist(), steps, path)
-    return plate
-
-
-def _interpolation(study: Study, view: Any) -> Plate | None:
-    n = len(study.codes)
-    if n < 2:
-        return None
-    rng = np.random.default_rng(2)
-    ends = [tuple(rng.choice(n, 2, replace=False).tolist()) for _ in range(3 if study.shape is None else 4)]
-    along = np.linspace(0, 1, 8 if study.shape is not None else 15)[:, None]
-    codes = np.stack([(1 - along) * study.codes[a] + along * study.codes[b] for a, b in ends])
-    path = _decoded(study, codes, np.array([a for a, _ in ends]))
-    plate: Plate = view.interpolation(study, ends, path)
-    return plate
-
-
-def _decoded(study: Study, codes: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Codes (lines, steps, dim) -> (lines, steps, d); a conditional model is given the label of a row."""
-    lines, steps = codes.shape[:2]
-    labels = None if study.labels is None else np.repeat(study.labels[like], steps)
-    return study.decode(codes.reshape(lines * steps, -1), labels).reshape(lines, steps, -1)
-
-
-def _excess(study: Study) -> np.ndarray | None:
-    """(n, fields + 1): nats of surprise of each column, and of the code, above what is usual of it."""
-    if study.surprises is None:
-        return None
-    values, rates = study.surprises
-    nats = np.column_stack([summed(study.fields, values), rates])
-    usual = np.zeros(nats.shape[1])
-    there = ~np.isnan(nats).all(0)
-    usual[there] = np.nanmedian(nats[:, there], 0)
-    return nats - usual
-
-
-def _reasons(study: Study, order: np.ndarray, excess: np.ndarray | None) -> Table:
-    """The rows, their scores, and the columns that speak most against them."""
-    if excess is None:  # values are tied together: then the largest errors
-        excess = summed(study.fields, np.square((study.seen - study.x) / study.unit))
-    rows = []
-    for i in order:
-        against = np.nan_to_num(excess[i], nan=-np.inf)
-        reasons = []
-        for column in np.argsort(against)[::-1][:3]:
-            if against[column] <= 0:
-                break
-            amount = f"({against[column]:+.1f})"
-            if column == len(study.fields):
-                reasons.append(f"an unusual combination {amount}")
-                continue
-            field = study.fields[column]
-            value, expected = field.show(study.x[i]), field.show(study.seen[i])
-            reasons.append(f"{field.name} is {value}, expected {expected} {amount}")
-        rows.append([str(study.places[i]), number(study.scores[i]), "\n".join(reasons)])
-    return Table(
-        ["Row", "Score", "Why: nats above the usual"],
-        rows,
-        "Rows counted from 0 as they stand in the data; the score is in nats, and low is surprising",
-        text=3,
-    )

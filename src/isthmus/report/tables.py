@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .blocks import Cell, Table, number, percent
+from .. import metrics
+from .blocks import Cell, Table, number, percent, whole
 from .fields import Field, summed
 from .study import Study
 
@@ -119,3 +120,14 @@ def _off(field: Field, given: np.ndarray, guess: np.ndarray, gap: np.ndarray) ->
         return Cell(percent(lacking), float(np.clip(lacking, 0, 1)))
     off = float(gap[field.place][0])
     return Cell(f"{off:+.2f}".replace("-", "−"), float(np.clip(off / 2, -1, 1)))
+
+
+def sparsity(study: Study) -> Table:
+    """Of a code most of whose entries are zero: what it explains, with how many."""
+    found = metrics.sparsity(study.embedder.model_, study.net_rows)
+    shares = percent(found.explained), number(found.active), percent(found.dead)
+    return Table(
+        ["Code", "Variance explained", "Active in a row (L0)", "Never active", "Entries"],
+        [[study.name, *shares, whole(found.units)]],
+        f"A sparse code, on {whole(found.rows)} {study.held}, in the units that the model reads",
+    )

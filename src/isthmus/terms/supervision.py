@@ -49,8 +49,7 @@ def classification(share: float = 1.0) -> Term:
 
     @term
     def classification(model: Any, trace: Trace) -> Tensor:
-        known, labels = trace.code.extra["known"], trace.batch.context["labels"].long()
-        surprise = F.cross_entropy(trace.code.extra["logits"], labels.clamp_min(0), reduction="none")
-        return torch.where(known, surprise, 0.0) / share
+        labels = trace.batch.context["labels"].long()
+        return F.cross_entropy(trace.code.extra["logits"], labels, ignore_index=-1, reduction="none") / share
 
     return classification
