@@ -135,7 +135,7 @@ CASES = [
     case("factor_vae", "reconstruction + kl + 35.0 * density_ratio", **SMALL, critic=(16,)),
     case("dip_vae_i", "reconstruction + kl + dip", **SMALL),
     case("dip_vae_ii", "reconstruction + kl + dip", **SMALL),
-    case("info_vae", "reconstruction + 0.5 * kl + 999.5 * mmd", **SMALL, alpha=0.5),
+    case("info_vae", "reconstruction + 0.5 * kl + 99.5 * mmd", **SMALL, alpha=0.5),
     case("categorical_vae", "reconstruction + warmup(100, 1) * kl", **CHOICES),
     case("reinforce_vae", "leave_one_out + warmup(100, 1) * kl", **CHOICES),
     case("m2", "marginalised + 3.0 * classification", some_labels, **SMALL, width=12),
