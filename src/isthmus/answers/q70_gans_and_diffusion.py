@@ -30,8 +30,8 @@ rows, without the floor beside them. Likelihoods of scaled data that forget the 
 recall: a GAN that makes one perfect digit scores well.
 
 **Sources.** Kingma and Welling 2014, arXiv:1312.6114; Goodfellow et al. 2014, arXiv:1406.2661; Ho et al.
-2020, arXiv:2006.11239; Song et al. 2021, arXiv:2010.02502; Rombach et al. 2022, arXiv:2112.10752; Kynkäänniemi
-et al. 2019, arXiv:1904.06991 (precision and recall); Lucic et al. 2018, arXiv:1711.10337.
+2020, arXiv:2006.11239; Song et al. 2021, arXiv:2010.02502; Rombach et al. 2022, arXiv:2112.10752;
+Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision and recall); Lucic et al. 2018, arXiv:1711.10337.
 """
 
 from __future__ import annotations
