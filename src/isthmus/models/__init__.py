@@ -6,6 +6,7 @@ from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_
 from .ex_post import ex_post, fit_prior
 from .hierarchical import hierarchical_vae, ladder_vae, top_down_vae
 from .invertible import flow, invertible
+from .ladder import LadderNetwork, gamma_model, ladder_network
 from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
 from .regularised import contractive
@@ -60,6 +61,8 @@ METHODS = {
         ex_post,
         flow,
         invertible,
+        ladder_network,
+        gamma_model,
         beta_tcvae,
         factor_vae,
         dip_vae_i,
@@ -77,4 +80,4 @@ METHODS = {
     )
 }
 
-__all__ = ["Adversarial", "Factorised", "METHODS", "fit_prior", *METHODS]
+__all__ = ["Adversarial", "Factorised", "METHODS", "LadderNetwork", "fit_prior", *METHODS]
