@@ -3,6 +3,7 @@
 from .catalogue import Dataset, Origin, Part, available, load, names
 from .errors import DataError
 from .frames import read_frame
+from .pairs import two_streams
 from .rows import MappedRows, Rows, batches, epoch_order, observed
 from .sources import Table, check_matrix, read
 from .splits import Rule, Split, check_leaks, split
@@ -28,4 +29,5 @@ __all__ = [
     "read",
     "read_frame",
     "split",
+    "two_streams",
 ]

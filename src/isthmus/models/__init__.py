@@ -8,6 +8,7 @@ from .games import bigan, vae_gan
 from .generators import diffusion, gan, info_gan
 from .hierarchical import hierarchical_vae, ladder_vae, top_down_vae
 from .invertible import flow, invertible
+from .ladder import LadderNetwork, gamma_model, ladder_network
 from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
 from .regularised import contractive, jacobian, orthogonal, rae_gp, rae_l2, rae_sn, variational_dropout
@@ -83,6 +84,8 @@ METHODS = {
         ex_post,
         flow,
         invertible,
+        ladder_network,
+        gamma_model,
         beta_tcvae,
         factor_vae,
         dip_vae_i,
@@ -114,6 +117,7 @@ __all__ = [
     "Adversarial",
     "Factorised",
     "GENERATORS",
+    "LadderNetwork",
     "METHODS",
     "Resampled",
     "fit_prior",

@@ -5,6 +5,7 @@ from .discrepancy import imq, mmd, rbf, sliced
 from .disentanglement import decomposed_kl, density_ratio, dip
 from .divergence import capacity, free_bits, kl
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
+from .labels import cross_entropy
 from .quantisation import bit_entropy, codebook, commitment
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
@@ -31,6 +32,7 @@ __all__ = [
     "codebook",
     "commitment",
     "contraction",
+    "cross_entropy",
     "cyclical",
     "decoder_contraction",
     "decoder_decay",

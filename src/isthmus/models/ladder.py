@@ -1,0 +1,181 @@
+"""The ladder network: labels at the top, and a cost of denoising on every floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..latents import Deterministic
+from ..likelihoods.certain import Point
+from ..likelihoods.likelihood import Features
+from ..model import Autoencoder, Learner, in_sight
+from ..nets import mlps, size
+from ..nets.ladder import LadderNet
+from ..objective import Loss, Objective, Term
+from ..recipes import method
+from ..terms import cross_entropy, reconstruction
+from ..trace import Batch, Code, Trace
+from .plain import UNIT
+
+SEVERAL = 32  # labelled rows of a batch that have statistics of their own
+
+
+@method
+def ladder_network(
+    features: Features,
+    dim: int = 250,
+    hidden: Sequence[int] = (1000, 500, 250, 250),
+    *,
+    classes: int = 10,
+    costs: Sequence[float] = (1000.0, 10.0, 0.1),
+    noise: float = 0.3,
+    lateral: float = 0.0,
+    likelihood: Callable[..., Any] = UNIT,
+) -> LadderNetwork:
+    """Ladder network: −log q(y | x̃) + Σ_l λ_l / m_l ‖z_l − BN_clean(ẑ_l)‖², a classifier that denoises.
+
+    `costs` are λ from the input up, the last of them for all floors above; `noise` the deviation on every
+    floor. The code is the last hidden floor of the clean way up, `dim` numbers; `predict` gives classes.
+
+    Context: `labels` (b,), whole numbers below `classes`, −1 or NaN where unknown; needed in training only.
+
+    Reference: Rasmus et al., Semi-Supervised Learning with Ladder Networks, NeurIPS 2015, arXiv:1507.02672
+    (sizes, λ and noise: section 4.1, for 100 labels).
+    """
+    floors = len(hidden) + 3
+    weights = [*costs, *[costs[-1]] * (floors - len(costs))][:floors]
+    return built(features, (*hidden, dim, classes), weights, noise, lateral, likelihood)
+
+
+@method
+def gamma_model(
+    features: Features,
+    dim: int = 250,
+    hidden: Sequence[int] = (1000, 500, 250, 250),
+    *,
+    classes: int = 10,
+    cost: float = 1.0,
+    noise: float = 0.3,
+    lateral: float = 0.0,
+    likelihood: Callable[..., Any] = UNIT,
+) -> LadderNetwork:
+    """Γ-model: the ladder network with a cost of denoising on the top floor alone, so without a way down.
+
+    Context: `labels` (b,), whole numbers below `classes`, −1 or NaN where unknown; needed in training only.
+
+    Reference: Rasmus et al., Semi-Supervised Learning with Ladder Networks, NeurIPS 2015, section 3.3,
+    arXiv:1507.02672.
+    """
+    weights = [*[0.0] * (len(hidden) + 2), cost]
+    return built(features, (*hidden, dim, classes), weights, noise, lateral, likelihood)
+
+
+def built(
+    features: Features,
+    above: Sequence[int],
+    weights: Sequence[float],
+    noise: float,
+    lateral: float,
+    likelihood: Callable[..., Any],
+) -> LadderNetwork:
+    """The learner, from the widths above the input and the cost of each floor."""
+    counted = [floor for floor, weight in enumerate(weights) if weight]
+    net = LadderNet((size(features), *above), min(counted, default=len(above)), lateral)
+    explain = likelihood(features)
+    _, decoder = mlps(features, above[-3:-2], 1, above[-2], explain.width)
+    tasks = Autoencoder(Resting(net), Deterministic(above[-2]), decoder, explain, reconstruction)
+    objective = Objective.of(cross_entropy)
+    for floor in counted:
+        objective = objective + weights[floor] * denoising(floor)
+    return LadderNetwork(tasks, net, objective, noise)
+
+
+class LadderNetwork(Learner):
+    """Two ways up, a clean and a noisy one, one down, and an error on every floor.
+
+    Rows whose labels are known and rows whose labels are not are normalised apart, where there are enough of
+    both; the errors are those of the latter, or of all where every label is known. Reconstructions and
+    samples come from a decoder that learns beside the ladder, from a code that it does not move: the way down
+    of the ladder is handed what it should denoise, and so is no bottleneck.
+    """
+
+    def __init__(self, tasks: Autoencoder, net: LadderNet, objective: Objective, noise: float):
+        super().__init__()
+        self.autoencoder, self.net, self.objective, self.noise = tasks, net, objective, noise
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        reading = [*self.autoencoder.decoder.parameters(), *self.autoencoder.likelihood.parameters()]  # type: ignore[attr-defined]
+        return {"ladder": self.net.parameters(), "decoder": reading}
+
+    def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
+        yield "ladder", self.objective(self, self.trace(batch, step))
+        trace = self.autoencoder(batch, step=step)
+        output = self.autoencoder.decode(trace.code.z.detach())
+        yield "decoder", self.autoencoder.objective(self, trace._replace(output=output))
+
+    def predict(self, x: Tensor) -> Tensor:
+        """(b, ...) -> log probabilities of the classes (b, classes), by the clean way up."""
+        return self.net.at_rest(x.flatten(1))[1].log_softmax(1)
+
+    def trace(self, batch: Batch, step: int) -> Trace:
+        """Both ways up and the way down; the code holds `logits`, and `denoising` (rows, floors)."""
+        labels = known(batch)
+        order = torch.argsort((labels < 0).to(torch.uint8), stable=True)  # those with labels first
+        count = int((labels >= 0).sum())
+        parts = [count, len(labels) - count] if min(count, len(labels) - count) >= SEVERAL else [len(labels)]
+        x = in_sight(batch.input, batch.context).flatten(1)[order]
+        clean = self.net.climb(x, 0.0, parts)
+        if self.training:
+            self.net.remember(clean)
+        corrupted = self.net.climb(x, self.noise, parts)
+        judged = slice(count if count < len(labels) else 0, None)
+        part = corrupted._replace(z=[z[judged] for z in corrupted.z], logits=corrupted.logits[judged])
+        observed = batch.context.get("observed")
+        seen = None if observed is None else observed.flatten(1)[order][judged]
+        errors = {
+            f"denoising_{floor}": self.error(clean, estimate, floor, judged, seen if floor == 0 else None)
+            for floor, estimate in self.net.descend(part).items()
+        }
+        context = {**batch.context, "labels": labels[order]}
+        code = Code(clean.z[-1], extra={"logits": corrupted.logits, **errors})
+        return Trace(batch._replace(context=context), x, code, Point(x), step)
+
+    def error(
+        self, clean: Any, estimate: Tensor, floor: int, judged: slice, observed: Tensor | None
+    ) -> Tensor:
+        """‖z − (ẑ − m) / s‖² / width of each row, m and s the clean way's: a shrunk ẑ gains nothing."""
+        normal = (estimate - clean.mean[floor][judged]) / clean.deviation[floor][judged]
+        square = (clean.z[floor][judged] - normal).square()
+        return (square if observed is None else torch.where(observed, square, 0.0)).mean(1)
+
+
+class Resting(nn.Module):
+    """The clean way up to the last hidden floor, by running statistics: an encoder."""
+
+    def __init__(self, net: LadderNet):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net.at_rest(x.flatten(1))[0]
+
+
+def known(batch: Batch) -> Tensor:
+    """Labels as whole numbers, −1 where there is none."""
+    labels = batch.context.get("labels")
+    if labels is None:
+        return torch.full((len(batch.input),), -1, device=batch.input.device)
+    labels = torch.where(torch.isnan(labels), -1, labels) if labels.is_floating_point() else labels
+    return labels.long()
+
+
+def denoising(floor: int) -> Term:
+    """The error of one floor, which a pass of `LadderNetwork` has found."""
+
+    def found(model: Any, trace: Trace) -> Tensor:
+        return trace.code.extra[f"denoising_{floor}"]
+
+    return Term(f"denoising_{floor}", found)

@@ -1,0 +1,185 @@
+"""The ladder network: its parts by hand, what it may not depend on, and that unlabelled rows help."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+from torch.nn import functional as F
+
+import isthmus
+from isthmus import Batch
+from isthmus.data import two_streams
+from isthmus.models import LadderNetwork, gamma_model, ladder_network
+from isthmus.nets.ladder import Combinator, LadderNet, normalised
+from isthmus.training import adam, train
+
+
+@pytest.fixture(autouse=True)
+def repeatable():
+    with isthmus.seeded(0):
+        yield
+
+
+def small(**options: object) -> LadderNetwork:
+    arguments: dict = {"dim": 5, "hidden": (7,), "classes": 3, "costs": (3.0, 2.0, 0.5), **options}
+    return ladder_network(6, **arguments).double()
+
+
+def rows(n: int, labelled: int) -> Batch:
+    x = torch.randn(n, 6).double()
+    return Batch(x, x, {"labels": torch.where(torch.arange(n) < labelled, torch.arange(n) % 3, -1)})
+
+
+def values(model: LadderNetwork, batch: Batch, noise: float | None = None) -> dict[str, Tensor]:
+    model.noise = model.noise if noise is None else noise
+    return model.objective(model, model.trace(batch, 0)).means
+
+
+def test_the_combinator_by_hand_and_at_the_optimum_of_a_gaussian():
+    combine = Combinator(4).double()
+    z, u = torch.randn(2, 9, 4).double()
+    with torch.no_grad():
+        assert not combine(z, u).any()  # as in the authors' code
+        torch.testing.assert_close(Combinator(4, lateral=1.0).double()(z, u), z)
+        combine.a.normal_()
+        a = combine.a.numpy()
+    sigmoid = lambda t: 1 / (1 + np.exp(-t))  # noqa: E731
+    for column in range(4):
+        b, zc, uc = a[:, column], z[:, column].numpy(), u[:, column].numpy()
+        mu = b[0] * sigmoid(b[1] * uc + b[2]) + b[3] * uc + b[4]
+        v = b[5] * sigmoid(b[6] * uc + b[7]) + b[8] * uc + b[9]
+        np.testing.assert_allclose(combine(z, u)[:, column].detach(), (zc - mu) * v + mu)
+    # z ~ N(2 u, 0.5²) and noise of 0.3: the best estimate has μ = 2 u, v = 0.25 / (0.25 + 0.09)
+    combine = Combinator(1)
+    optimizer = torch.optim.Adam(combine.parameters(), 0.02)
+    for _ in range(800):
+        u = torch.randn(512, 1)
+        clean = 2 * u + 0.5 * torch.randn(512, 1)
+        loss = (combine(clean + 0.3 * torch.randn(512, 1), u) - clean).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        u, share = torch.linspace(-1.5, 1.5, 9)[:, None], 0.25 / 0.34
+        found = combine(2 * u + 0.6, u)
+    torch.testing.assert_close(found, 2 * u + share * 0.6, rtol=0, atol=0.12)
+
+
+def test_parts_of_a_batch_are_normalised_apart():
+    x = torch.cat([torch.randn(40, 3) * 5 + 2, torch.randn(60, 3)]).double()
+    apart, mean, deviation = normalised(x, [40, 60])
+    for part in (apart[:40], apart[40:]):
+        torch.testing.assert_close(part.mean(0), torch.zeros(3).double(), atol=1e-9, rtol=0)
+        torch.testing.assert_close(part.std(0, correction=0), torch.ones(3).double(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(apart * deviation + mean, x)
+    together, _, _ = normalised(x, [100])
+    assert together[:40].std() > 1.3  # control
+
+
+def test_the_cost_of_a_floor_by_hand():
+    model, batch = small(), rows(50, 0)
+    with torch.no_grad():
+        for parameter in model.net.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+        found = values(model, batch, 0.0)
+        net, x = model.net, batch.input
+        clean = net.climb(x, 0.0, [50])
+        estimates = net.descend(clean)
+        for floor in range(4):
+            h = x
+            for below in range(1, floor):
+                h = net.activated(clean.z[below], below)
+            before = F.linear(h, list(net.up.parameters())[floor - 1]) if floor else x
+            m = before.mean(0) if floor else torch.zeros(6)
+            s = before.std(0, correction=0) if floor else torch.ones(6)
+            z = (before - m) / s
+            by_hand = (z - (estimates[floor] - m) / s).square().sum(1).mean() / z.shape[1]
+            torch.testing.assert_close(found[f"denoising_{floor}"], by_hand, rtol=1e-4, atol=1e-6)
+            unscaled = (z - estimates[floor]).square().sum(1).mean() / z.shape[1]
+            if floor:  # control: without the statistics of the clean way
+                assert abs(float(unscaled - by_hand)) > 1e-3
+    assert repr(model.objective) == (
+        "cross_entropy + 3.0 * denoising_0 + 2.0 * denoising_1 + 0.5 * denoising_2 + 0.5 * denoising_3"
+    )
+
+
+def test_order_of_rows_and_labels_that_are_not_known_do_not_matter():
+    model, batch = small(), rows(100, 40)
+    found = values(model, batch, 0.0)
+    order = torch.randperm(100)
+    labels = batch.context["labels"]
+    turned = Batch(batch.input[order], batch.target[order], {"labels": labels[order]})
+    nan = torch.where(labels < 0, torch.nan, labels.double())
+    for other in (turned, batch._replace(context={"labels": nan})):
+        for name, value in values(model, other, 0.0).items():
+            torch.testing.assert_close(value, found[name])
+    wrong = torch.where(labels < 0, 2, labels)  # control: as if −1 were a class
+    misled = values(model, batch._replace(context={"labels": wrong}), 0.0)["cross_entropy"]
+    assert not torch.allclose(misled, found["cross_entropy"])
+
+
+def test_noise_is_on_every_floor_and_only_in_the_corrupted_way():
+    net = LadderNet((6, 7, 3)).double()
+    x = torch.randn(2000, 6).double()
+    clean, corrupted = net.climb(x, 0.0, [2000]), net.climb(x, 0.3, [2000])
+    assert torch.equal(clean.logits, net.climb(x, 0.0, [2000]).logits)
+    assert float((corrupted.z[0] - x).std()) == pytest.approx(0.3, rel=0.05)
+    silent = net.climb(corrupted.z[0], 0.0, [2000])
+    assert float((corrupted.z[1] - silent.z[1]).std()) == pytest.approx(0.3, rel=0.05)
+
+
+def test_at_rest_it_uses_what_training_batches_were_like():
+    model, batch = small(), rows(400, 0)
+    model.train()
+    for _ in range(100):
+        model.trace(batch, 0)
+    clean = model.net.climb(batch.input, 0.0, [400])
+    torch.testing.assert_close(model.predict(batch.input), clean.logits.log_softmax(1), rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(model.predict(batch.input + 3.0), clean.logits.log_softmax(1), atol=0.1)
+
+
+def test_the_gamma_model_has_no_way_down():
+    model = gamma_model(6, dim=5, hidden=(7,), classes=3)
+    assert repr(model.objective) == "cross_entropy + 1.0 * denoising_3"
+    assert len(model.net.down) == 0 and len(model.net.combine) == 1
+    whole = ladder_network(6, dim=5, hidden=(7,), classes=3, costs=(0.0, 0.0, 0.0, 1.0))
+    assert repr(whole.objective) == repr(model.objective)
+    only = ladder_network(6, dim=5, hidden=(7,), classes=3, costs=(0.0,))
+    assert repr(only.objective) == "cross_entropy"
+
+
+def test_two_streams_go_round():
+    x, y, others = torch.arange(6.0)[:, None], torch.arange(6), torch.arange(100, 125.0)[:, None]
+    found = list(two_streams(x, y, others, 4, epochs=2))
+    assert len(found) == 12
+    for batch in found:
+        assert batch.context["labels"].tolist()[4:] == [-1] * 4
+        assert torch.equal(batch.input[:4, 0].long(), batch.context["labels"][:4])
+    unlabelled = torch.cat([batch.input[4:, 0] for batch in found[:6]])
+    assert len(unlabelled.unique()) == 24
+    seen = torch.cat([batch.context["labels"][:4] for batch in found])
+    assert torch.equal(seen.bincount(), torch.full((6,), 8))
+    with pytest.raises(ValueError, match="two streams"):
+        next(two_streams(x, y[:3], others))
+
+
+@pytest.mark.slow
+def test_rows_without_labels_help():
+    """Two digits of each class have labels. Control: the same net that learns from these alone."""
+    x, y = (torch.from_numpy(each) for each in load_digits(return_X_y=True))
+    x = ((x - x.mean()) / x.std()).float()
+    order = torch.randperm(len(x))
+    test, rest = order[:500], order[500:]
+    chosen = torch.cat([rest[y[rest] == digit][:2] for digit in range(10)])
+    errors = []
+    for costs in ((100.0, 1.0, 0.1), (0.0,)):
+        with isthmus.seeded(1):
+            model = ladder_network(64, dim=32, hidden=(128,), costs=costs)
+        stream = two_streams(x[chosen], y[chosen], x[rest], 20, epochs=10)
+        list(train(model, stream, adam(2e-3)))
+        with torch.no_grad():
+            errors.append(float((model.eval().predict(x[test]).argmax(1) != y[test]).float().mean()))
+    assert errors[0] < errors[1] - 0.05
