@@ -5,8 +5,8 @@ from .constrained import lipschitz, unit_columns
 from .convolutional import convs, residual_block
 from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
+from .dropout import GaussianDropout, SparseDropout, pruned, uncertain
 from .initialise import initialise
-from .uncertain import GaussianDropout, SparseDropout, pruned, uncertain
 
 __all__ = [
     "GaussianDropout",
