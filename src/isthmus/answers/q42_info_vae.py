@@ -83,7 +83,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     plain, free, matched = models
     claims = [
         Claim(
-            f"Two samples of one density, {name} kernel: distance of the mean estimate from 0, standard errors",
+            f"Two samples of one density, {name} kernel: mean estimate from 0, in standard errors",
             abs(found.mean()) / (found.std(ddof=1) / math.sqrt(len(found))),
             at_most=4,
         )
@@ -91,7 +91,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     ]
     claims += [
         Claim(
-            "A shift of half a deviation in one of 8 dimensions is seen in 200 points, at the 5 % level, share",
+            "A shift of half a deviation in one of 8 dimensions, seen in 200 points at the 5 % level: share",
             power,
             at_least=0.9,
             guarded=False,

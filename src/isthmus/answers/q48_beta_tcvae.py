@@ -18,7 +18,7 @@ own row is in the batch for certain:
 
     q(z_i) ≈ 1/N q(z_i | x_i) + (N − 1) / (N (M − 1)) Σ_{m ≠ i} q(z_i | x_m)
 
-whose mean over batches drawn without replacement is q(z_i) exactly. Its logarithm is still a little low, since
+whose mean over batches drawn without replacement is q(z_i) exactly. Its logarithm is still a little low, as
 the log of a mean is; it is right where the batch is all rows.
 
 **Intuition.** Letters may be long, and all of them together may look as the post office likes. What is taxed
@@ -30,9 +30,9 @@ are the true factors. FactorVAE estimates the same quantity by a critic, without
 troubles of a second player.
 
 **Pitfalls.** N is the number of training rows, not of the batch. The weight matrix of the paper's code, which
-many libraries copied, fills a column where the diagonal is meant: a code's own posterior then counts N/(M − 1)
-times too much, and the "stratified" value is a weighted one less a constant. A mean over axes where the sum
-belongs. Small batches: the estimate sees only neighbours that the batch happens to hold.
+many libraries copied, fills a column where the diagonal is meant: a code's own posterior then counts
+N/(M − 1) times too much, and the "stratified" value is a weighted one less a constant. A mean over axes where
+the sum belongs. Small batches: the estimate sees only neighbours that the batch happens to hold.
 
 **Sources.** Chen, Li, Grosse and Duvenaud 2018, arXiv:1802.04942; Kim and Mnih 2018, arXiv:1802.05983;
 Hoffman and Johnson 2016; Watanabe 1960 (total correlation).
@@ -66,7 +66,7 @@ WEIGHTS = (1.0, 4.0, 10.0)
 
 
 class Estimated(NamedTuple):
-    """Over batches: the mean of q(z) against the exact one, its distance from 1 in standard errors, and TC."""
+    """Over batches: mean of q(z) against the exact one, its distance from 1 in standard errors, and TC."""
 
     ratio: float
     errors: float
