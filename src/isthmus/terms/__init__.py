@@ -5,7 +5,7 @@ from .discrepancy import imq, mmd, rbf
 from .disentanglement import decomposed_kl, density_ratio, dip
 from .divergence import capacity, free_bits, kl
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
-from .quantisation import bit_entropy, codebook, commitment
+from .quantisation import codebook, commitment, corner_entropy
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
 from .score import leave_one_out, score_function
@@ -13,7 +13,7 @@ from .sparsity import kl_to_rate, l0, l1
 from .surprise import surprise
 
 __all__ = [
-    "bit_entropy",
+    "corner_entropy",
     "capacity",
     "codebook",
     "commitment",
