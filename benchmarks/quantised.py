@@ -128,13 +128,15 @@ def main() -> int:
     x, test = (torch.from_numpy(part.x).view(-1, *IMAGE) for part in (data.train, data.test))
     x, test = x[: options.rows], test[:2000]
     title = f"quantised_fashion{'_control' if options.control else ''}"
-    before = RESULTS / f"{title}.json"
-    found = json.loads(before.read_text("utf-8"))["result"]["found"] if options.only else {}
+    command, state = shlex.join(["python", *sys.argv]), git()
+    kept = json.loads((RESULTS / f"{title}.json").read_text("utf-8")) if options.only else {}
+    found = kept.pop("result")["found"] if kept else {}
     for name, build in (CONTROLS if options.control else METHODS).items():
         if options.only in name:
             with seeded(options.seed):
                 model = build()
-            found[name] = judged(name, model, x, test, options) | {"commit": git()["commit"]}
+            own = {"command": command, "git": state} if options.only else {}
+            found[name] = judged(name, model, x, test, options) | own
     flat, held = x.flatten(1).numpy(), test.flatten(1).numpy()
     beside = {
         "mean picture, 0 bits": float(((held - flat.mean(0)) ** 2).sum(1).mean()),
@@ -150,15 +152,15 @@ def main() -> int:
     header = {
         "name": title,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join(["python", *sys.argv]),
-        "git": git(),
+        "command": command,
+        "git": state,
         "machine": machine(),
         "versions": versions() | {"isthmus": isthmus.__version__},
         "seed": options.seed,
         "threads": options.threads,
     }
     result = {"found": found, "beside": beside, "rows": options.rows, "epochs": options.epochs, "bars": bars}
-    path = write(header["name"], header | {"result": result})
+    path = write(title, header | kept | {"result": result})
     for bar, holds in bars.items():
         print(f"{'holds ' if holds else 'MISSED'}  {bar}")
     print(f"written to {path}")
