@@ -11,6 +11,7 @@ them, and nothing is revived; they must miss the bars.
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 import time
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 import isthmus
-from harness import git, machine, write
+from harness import RESULTS, git, machine, write
 from isthmus import Autoencoder, Recipe, fit, seeded
 from isthmus.baselines import pca
 from isthmus.data import load
@@ -117,21 +118,25 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--only", default="", help="methods whose name holds this; then nothing is written")
+    parser.add_argument(
+        "--only", default="", help="methods whose name holds this; the record keeps the others"
+    )
     parser.add_argument("--control", action="store_true", help="with the classical bug: must miss the bars")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     data = load("fashion_mnist")
     x, test = (torch.from_numpy(part.x).view(-1, *IMAGE) for part in (data.train, data.test))
     x, test = x[: options.rows], test[:2000]
-    found = {}
+    title = f"quantised_fashion{'_control' if options.control else ''}"
+    command, state = shlex.join(["python", *sys.argv]), git()
+    kept = json.loads((RESULTS / f"{title}.json").read_text("utf-8")) if options.only else {}
+    found = kept.pop("result")["found"] if kept else {}
     for name, build in (CONTROLS if options.control else METHODS).items():
         if options.only in name:
             with seeded(options.seed):
                 model = build()
-            found[name] = judged(name, model, x, test, options)
-    if options.only:
-        return 0
+            own = {"command": command, "git": state} if options.only else {}
+            found[name] = judged(name, model, x, test, options) | own
     flat, held = x.flatten(1).numpy(), test.flatten(1).numpy()
     beside = {
         "mean picture, 0 bits": float(((held - flat.mean(0)) ** 2).sum(1).mean()),
@@ -145,17 +150,17 @@ def main() -> int:
         for name, each in learned.items()
     }
     header = {
-        "name": f"quantised_fashion{'_control' if options.control else ''}",
+        "name": title,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join(["python", *sys.argv]),
-        "git": git(),
+        "command": command,
+        "git": state,
         "machine": machine(),
         "versions": versions() | {"isthmus": isthmus.__version__},
         "seed": options.seed,
         "threads": options.threads,
     }
     result = {"found": found, "beside": beside, "rows": options.rows, "epochs": options.epochs, "bars": bars}
-    path = write(header["name"], header | {"result": result})
+    path = write(title, header | kept | {"result": result})
     for bar, holds in bars.items():
         print(f"{'holds ' if holds else 'MISSED'}  {bar}")
     print(f"written to {path}")

@@ -145,7 +145,7 @@ CASES = [
     case("residual_vq_vae", COMMITTED, hidden=(16,), size=8, width=4, positions=3),
     case("product_vq_vae", COMMITTED, hidden=(16,), size=8, width=4, positions=3),
     case("fsq", "reconstruction", hidden=(16,), levels=(5, 4), positions=3),
-    case("lfq", f"{COMMITTED} + 0.1 * bit_entropy", hidden=(16,), bits=4, positions=3),
+    case("lfq", f"{COMMITTED} + 1.0 * corner_entropy", hidden=(16,), bits=4, positions=3),
     case("vq_vae_2", COMMITTED, hidden=(16,), size=16, width=4, positions=3, top_hidden=(8,)),
     case("wae_gan", FOOLED, **SMALL, critic=(16,)),
     case("wae_mmd", "reconstruction + 10.0 * mmd", **SMALL),

@@ -68,7 +68,7 @@ class FiniteScalar(Quantiser):
 class LookupFree(Quantiser):
     """Each number becomes its sign: 2ʷ vectors, the corners of a cube, and the index is read off as bits.
 
-    Needs the terms `bit_entropy`, or only some corners are used, and `commitment`, or numbers grow.
+    Needs the terms `corner_entropy`, or only some corners are used, and `commitment`, or numbers grow.
 
     Reference: Yu et al., Language Model Beats Diffusion: Tokenizer is Key to Visual Generation (MAGVIT-v2),
     ICLR 2024, arXiv:2310.05737, section 3.1.

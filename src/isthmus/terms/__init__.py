@@ -5,8 +5,7 @@ from .discrepancy import imq, mmd, rbf, sliced
 from .disentanglement import decomposed_kl, density_ratio, dip
 from .divergence import capacity, free_bits, kl
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
-from .labels import cross_entropy
-from .quantisation import bit_entropy, codebook, commitment
+from .quantisation import codebook, commitment, corner_entropy
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
 from .schedules import cyclical, warmup
 from .score import leave_one_out, score_function
@@ -25,14 +24,13 @@ from .surprise import surprise
 from .weights import decoder_decay, orthogonality, weight_kl
 
 __all__ = [
-    "bit_entropy",
     "capacity",
     "classification",
     "code_size",
     "codebook",
     "commitment",
     "contraction",
-    "cross_entropy",
+    "corner_entropy",
     "cyclical",
     "decoder_contraction",
     "decoder_decay",
