@@ -422,7 +422,7 @@ def test_a_diffusion_prior_knows_which_codes_occur():
         prior = DiffusionPrior(2, steps=100)
         prior.fit(ring)
         drawn = prior.sample(2000)
-        density = prior.log_prob(ring[:500]).mean()
+        density = prior.log_prob(ring[:500].view(2, 250, 2)).mean()
         hole = prior.log_prob(torch.full((50, 2), 5.0)).mean()
     radius = (drawn - 5).norm(dim=1)
     gaussian = ring.mean(0) + normal(2, 2000, 2).float() @ torch.linalg.cholesky(torch.cov(ring.T)).T

@@ -22,7 +22,7 @@ likelihood would charge without limit. Squared error averages over what the code
 **When, and when not.** Codes, anomalies, missing values, compression, small data, speed: an autoencoder. The
 sharpest samples in one pass: a GAN, if you can afford the game. Samples of quality and variety: diffusion, on
 codes where rows are large. On tables and small pictures a plain autoencoder with a density fitted to its
-codes is hard to beat; the table says how hard.
+codes is hard to beat: in the table it comes near the diffusion of rows, at more precision and less recall.
 
 **Pitfalls.** A schedule that ends before the noise does (the control): samples start where no training row
 came. Unequal budgets; the best seed of a GAN; diffusion in 50 steps against 1000. Fréchet distances of few
@@ -112,9 +112,13 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             at_most=0.2,
             guarded=False,
         ),
-        Claim("Recall of the VAE's samples less the GAN's", quality["VAE"][2] - quality["GAN"][2],
-              at_least=-0.1, guarded=False),
-    ]  # fmt: skip
+        Claim(
+            "Recall of the VAE's or the diffusion's samples, the lesser, less the GAN's",
+            min(quality["VAE"][2], quality["diffusion"][2]) - quality["GAN"][2],
+            at_least=0.0,
+            guarded=False,
+        ),
+    ]
     samples = Table(
         f"{n} samples against as many held-out digits, pixels from −1 to 1",
         ["", "Fréchet distance", "precision", "recall", "passes of a net a row"],

@@ -209,6 +209,7 @@ class DiffusionPrior(nn.Module):
         return self.location + self.spread * self.chain.sample(n)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """(n, dim) -> (n,): a lower bound of the log density, in nats: an estimate of it by draws."""
-        bound: Tensor = self.chain.bound((z - self.location) / self.spread) - self.spread.log().sum()
-        return bound
+        """(..., dim) -> (...): a lower bound of the log density, in nats, estimated by draws: no gradient."""
+        white = ((z - self.location) / self.spread).reshape(-1, self.dim)
+        bound: Tensor = self.chain.bound(white) - self.spread.log().sum()
+        return bound.view(z.shape[:-1])
