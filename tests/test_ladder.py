@@ -54,8 +54,8 @@ def test_the_combinator_by_hand_and_at_the_optimum_of_a_gaussian():
         np.testing.assert_allclose(combine(z, u)[:, column].detach(), (zc - mu) * v + mu)
     # z ~ N(2 u, 0.5²) and noise of 0.3: the best estimate has μ = 2 u, v = 0.25 / (0.25 + 0.09)
     combine = Combinator(1)
-    optimizer = torch.optim.Adam(combine.parameters(), 0.02)
-    for _ in range(800):
+    optimizer = torch.optim.Adam(combine.parameters(), 0.05)  # once v is near 1, μ is slow
+    for _ in range(2500):
         u = torch.randn(512, 1)
         clean = 2 * u + 0.5 * torch.randn(512, 1)
         loss = (combine(clean + 0.3 * torch.randn(512, 1), u) - clean).square().mean()
@@ -63,9 +63,11 @@ def test_the_combinator_by_hand_and_at_the_optimum_of_a_gaussian():
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        u, share = torch.linspace(-1.5, 1.5, 9)[:, None], 0.25 / 0.34
-        found = combine(2 * u + 0.6, u)
-    torch.testing.assert_close(found, 2 * u + share * 0.6, rtol=0, atol=0.12)
+        u = torch.randn(20_000, 1)
+        clean = 2 * u + 0.5 * torch.randn(20_000, 1)
+        error = float((combine(clean + 0.3 * torch.randn(20_000, 1), u) - clean).square().mean())
+    best = 0.25 * 0.09 / 0.34  # the belief alone leaves 0.25, what came from beside 0.09
+    assert 0.95 * best < error < 1.1 * best
 
 
 def test_parts_of_a_batch_are_normalised_apart():
@@ -128,7 +130,7 @@ def test_noise_is_on_every_floor_and_only_in_the_corrupted_way():
     assert torch.equal(clean.logits, net.climb(x, 0.0, [2000]).logits)
     assert float((corrupted.z[0] - x).std()) == pytest.approx(0.3, rel=0.05)
     silent = net.climb(corrupted.z[0], 0.0, [2000])
-    assert float((corrupted.z[1] - silent.z[1]).std()) == pytest.approx(0.3, rel=0.05)
+    assert float((corrupted.z[1] - silent.z[1]).detach().std()) == pytest.approx(0.3, rel=0.05)
 
 
 def test_at_rest_it_uses_what_training_batches_were_like():
