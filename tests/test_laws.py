@@ -28,7 +28,7 @@ from isthmus.likelihoods import gaussian
 from isthmus.models import GENERATORS, METHODS, autoencoder
 from isthmus.models.adversarial import Adversarial, judging
 from isthmus.nets import convs, mlp, mlps
-from isthmus.nets.uncertain import UncertainLinear
+from isthmus.nets.dropout import UncertainLinear
 from isthmus.objective import term
 from isthmus.runs import cite
 from isthmus.terms import fooling, l1, reconstruction

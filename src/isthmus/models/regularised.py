@@ -12,7 +12,7 @@ from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder
 from ..nets import SparseDropout, lipschitz, mlps, size, uncertain
-from ..nets.uncertain import UncertainLinear
+from ..nets.dropout import UncertainLinear
 from ..objective import Term
 from ..recipes import method
 from ..terms import (

@@ -5,10 +5,10 @@ from .constrained import lipschitz, unit_columns
 from .convolutional import convs, residual_block
 from .cost import multiplications
 from .dense import Residual, Transposed, mlp, mlps, size, transposed
+from .dropout import GaussianDropout, SparseDropout, pruned, uncertain
 from .initialise import initialise
 from .invertible import Backwards, Chain, Coupling, Forwards, Invertible, Scaling, couplings
 from .skip import Skip, skips
-from .uncertain import GaussianDropout, SparseDropout, pruned, uncertain
 
 __all__ = [
     "Backwards",

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..nets.uncertain import UncertainLinear
+from ..nets.dropout import UncertainLinear
 from ..objective import Term, term
 from ..trace import Trace
 
