@@ -84,7 +84,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     detail = {
         "data": 1.0,
         "PCA": sharpness(linear, x.test),
-        "autoencoder's mean, VAE": sharpness(reconstructed(one, x.test), x.test),
+        "VAE": sharpness(reconstructed(one, x.test), x.test),
     }
     aurocs = {digit: novelty(x, digit, hidden, budget) for digit in (SIMPLE, COMPLEX)}
     claims = [
@@ -95,11 +95,11 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             at_most=0.85,
             guarded=False,
         ),
-        Claim("Agreement of the axes of two seeds", agreement(mine, theirs), at_most=0.85, guarded=False),
+        Claim("Agreement of the axes of two seeds", agreement(mine, theirs), at_most=0.8, guarded=False),
         Claim(
             "Power at high frequencies of reconstructions, as a share of the data's",
-            detail["autoencoder's mean, VAE"],
-            at_most=0.8,
+            detail["VAE"],
+            at_most=0.9,
             guarded=False,
         ),
         Claim(
@@ -131,7 +131,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             [
                 ["mean of the training rows", squared(x.test, mean), sharpness(mean, x.test)],
                 ["PCA", squared(x.test, linear), detail["PCA"]],
-                ["VAE", squared(x.test, reconstructed(one, x.test)), detail["autoencoder's mean, VAE"]],
+                ["VAE", squared(x.test, reconstructed(one, x.test)), detail["VAE"]],
             ],
         ),
     ]

@@ -27,8 +27,9 @@ approximate posterior has known singularities (Hron et al.): read it as a penalt
 
 **Pitfalls.** KL divided by the batch and not by N. α limited to 1, as in the first form: nothing is pruned
 (the control). No warm-up: the net dies before it has learned. Noise drawn for weights and not for outputs.
-What counts as "the same error" decides the share that goes: below, plain cutting of the smallest weights
-stands beside it at the same share. The likelihood's scale sets how much noise the data allow.
+Pruning is slow: a weight drifts to zero over tens of thousands of steps, and at the bound itself a short
+training prunes about half. A KL weighed more (below, 40 times) prunes in hundreds and is no bound any more.
+Compare with simply cutting the smallest weights, at the same share.
 
 **Sources.** Kingma, Salimans and Welling 2015, arXiv:1506.02557; Molchanov, Ashukha and Vetrov 2017,
 arXiv:1701.05369; Hron, Matthews and Ghahramani 2018, arXiv:1807.01969.
@@ -36,6 +37,7 @@ arXiv:1701.05369; Hron, Matthews and Ghahramani 2018, arXiv:1807.01969.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -44,25 +46,25 @@ import torch
 from scipy.integrate import quad
 from torch import Tensor, nn
 
-from ..likelihoods import gaussian
 from ..model import Autoencoder
 from ..models import autoencoder, variational_dropout
 from ..nets import SparseDropout, pruned
 from ..nets.dropout import kl_of_dropout, kl_of_weights
 from ..randomness import seeded
-from ..recipes import Recipe
-from .common import grey, reconstructed, squared, trained
+from .common import count, reconstructed, squared, trained
 from .evidence import Budget, Claim, Evidence, Picture, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BUG = "α is limited to 1, as in the first form of the method, and noise is drawn for weights, not outputs"
-DIM, GRID = 8, np.linspace(-6, 6, 49)
+WIDTH, DIM, HIDDEN, NOISE = 32, 4, (256,), 0.2
+WEIGHT = 40.0  # of the KL: with 1, the bound, pruning takes tens of thousands of steps
+GRID = np.linspace(-6, 6, 49)
 
 
 class Limited(SparseDropout):
-    """The control: α ≤ 1."""
+    """The control: α ≤ 1, so that log α never reaches 3."""
 
     @property
     def log_alpha(self) -> Tensor:
@@ -70,38 +72,29 @@ class Limited(SparseDropout):
 
 
 def experiment(budget: Budget, bug: bool = False) -> Evidence:
-    x = grey(budget)
-    hidden, epochs = budget.pick(((256, 128), 60), ((512, 256), 60))
-    unit = Recipe(gaussian, scale=budget.pick(0.2, 0.2))
-    steps = epochs * -(-len(x.train) // 128)
+    rows, test = made(budget)
+    epochs = budget.pick(60, 100)
+    steps = epochs * -(-len(rows) // 128)
 
     def sparse() -> Autoencoder:
+        layer = Limited if bug else SparseDropout
         return variational_dropout(
-            x.train.shape[1],
-            DIM,
-            hidden,
-            layer=Limited if bug else SparseDropout,
-            rows=len(x.train),
-            steps=steps // 3,
-            likelihood=unit,
+            WIDTH, DIM, HIDDEN, weight=WEIGHT, layer=layer, rows=len(rows), steps=steps // 2
         )
 
-    def plain() -> Autoencoder:
-        return autoencoder(x.train.shape[1], DIM, hidden, likelihood=unit)
-
-    learned, dense = (trained(build, x.train, budget, epochs, 3e-3) for build in (sparse, plain))
-    share, error = pruned(learned), squared(x.test, reconstructed(learned, x.test))
-    whole = squared(x.test, reconstructed(dense, x.test))
-    small = smallest_cut(dense, max(share, 0.5))
-    cut = squared(x.test, reconstructed(small, x.test))
+    learned = trained(sparse, rows, budget, epochs, 5e-3)
+    dense = trained(lambda: autoencoder(WIDTH, DIM, HIDDEN), rows, budget, epochs, 3e-3)
+    share, error = pruned(learned), squared(test, reconstructed(learned, test))
+    whole = squared(test, reconstructed(dense, test))
+    cut = squared(test, reconstructed(smallest_cut(dense, max(share, 0.5)), test))
     exact = np.array([exact_kl(a) for a in GRID])
     form: Callable[[Tensor], Tensor] = kl_of_dropout if bug else kl_of_weights
     near = form(torch.from_numpy(np.minimum(GRID, 0) if bug else GRID)).numpy()
     quieter = gradient_noise(budget.seed, shared=bug) / gradient_noise(budget.seed, shared=True)
     claims = [
-        Claim("Share of the weights that are pruned", share, at_least=0.8),
+        Claim("Share of the weights that are pruned", share, at_least=0.9),
         Claim(
-            "Squared error of held-out digits, as a share of that of the same net without noise",
+            "Squared error of held-out rows, as a share of that of the same net without noise",
             error / whole,
             at_most=1.1,
             guarded=False,
@@ -117,10 +110,10 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             at_most=0.5,
         ),
     ]
-    mean = squared(x.test, np.broadcast_to(x.train.mean(0), x.test.shape))
+    mean = squared(test, np.broadcast_to(rows.mean(0), test.shape))
     table = Table(
-        f"Held-out digits by a net of {sum(p.numel() for p in dense.parameters())} numbers",
-        ["", "weights that are zero", "squared error"],
+        f"Held-out rows by a net of {count(dense)} numbers; noise alone leaves {WIDTH * NOISE**2:.3g}",
+        ["", "share of weights that are zero", "squared error"],
         [
             ["mean of the training rows", None, mean],
             ["no noise", 0.0, whole],
@@ -129,6 +122,16 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         ],
     )
     return Evidence(claims, [table], [picture(learned)])
+
+
+def made(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of four bent causes, each of eight columns: far fewer weights are needed than the net has."""
+    draw = np.random.default_rng(budget.seed)
+    rows = budget.pick(2000, 20_000)
+    sizes = np.kron(np.eye(DIM), np.ones(WIDTH // DIM)) * draw.uniform(0.5, 1.5, WIDTH)
+    x = np.sin(draw.normal(size=(rows + 1000, DIM))) @ sizes
+    x = (x + NOISE * draw.normal(size=x.shape)).astype(np.float32)
+    return x[:rows], x[rows:]
 
 
 def exact_kl(log_alpha: float) -> float:
@@ -163,8 +166,6 @@ def gradient_noise(seed: int, shared: bool) -> float:
 
 def smallest_cut(model: Autoencoder, share: float) -> Autoencoder:
     """The baseline: that share of each layer's weights, the smallest, set to zero; in place of training."""
-    import copy
-
     cut = copy.deepcopy(model)
     for layer in cut.modules():
         if isinstance(layer, nn.Linear):
@@ -185,5 +186,5 @@ def picture(model: Autoencoder) -> Picture:
         axis.set_ylabel("weights")
         axis.legend()
 
-    alt = "Histogram of log α over all weights: a large group beyond 3, which is pruned, and a smaller one below."
+    alt = "Histogram of log α over all weights: a large group beyond 3, which is pruned, and few below."
     return Picture("How much noise each weight is allowed", alt, draw)

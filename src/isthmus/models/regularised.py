@@ -170,6 +170,7 @@ def variational_dropout(
     dim: int = 8,
     hidden: Sequence[int] = (256, 128),
     *,
+    weight: float = 1.0,
     layer: type[UncertainLinear] = SparseDropout,
     rows: int = 1000,
     steps: int = 1000,
@@ -179,14 +180,15 @@ def variational_dropout(
 
     With `SparseDropout` every weight has a noise of its own, and those that are all noise are pruned; with
     `GaussianDropout` each layer learns its dropout rate. The KL is warmed up over `steps`, or the net dies
-    before it has learned. `fit` from an `Embedder` fills in `rows` and `steps`.
+    before it has learned; with a `weight` above 1 more is pruned, and the loss is no bound any more. An
+    `Embedder` fills in `rows` and `steps`.
 
     Reference: Molchanov, Ashukha & Vetrov, Variational Dropout Sparsifies Deep Neural Networks, ICML 2017,
     arXiv:1701.05369; Kingma, Salimans & Welling 2015, arXiv:1506.02557.
     """
     explain = likelihood(features)
     encoder, decoder = mlps(features, hidden, dim, dim, explain.width)
-    objective = reconstruction + warmup(steps) * weight_kl(rows)
+    objective = reconstruction + warmup(steps, weight) * weight_kl(rows)
     return Autoencoder(
         uncertain(encoder, layer), Deterministic(dim), uncertain(decoder, layer), explain, objective
     )
