@@ -11,6 +11,8 @@ import pytest
 from isthmus.data import DataError, available, load, names
 from isthmus.data.catalogue import CATALOGUE
 from isthmus.data.fetch import fetch
+from isthmus.data.sprites import RADII, sprites
+from isthmus.data.sprites import SIZES as GRID
 
 GOOD = b"isthmus " * 100_000
 SHA256 = hashlib.sha256(GOOD).hexdigest()
@@ -19,6 +21,7 @@ SIZES = {
     "iris": (120, 30, 4),
     "wine": (142, 36, 13),
     "breast_cancer": (455, 114, 30),
+    "sprites": (19_661, 4915, 256),
     "mnist": (60_000, 10_000, 784),
     "fashion_mnist": (60_000, 10_000, 784),
     "usps": (7291, 2007, 256),
@@ -78,6 +81,28 @@ def test_the_last_frames_of_freyface_are_held_out():
     steps = np.linalg.norm(np.diff(np.concatenate([data.train.x, data.test.x]), axis=0), axis=1)
     shuffled = np.linalg.norm(data.train.x[:-400] - data.train.x[400:], axis=1)
     assert np.median(steps) < 0.6 * np.median(shuffled)  # still a video: neighbours are alike
+
+
+def test_sprites_are_all_combinations_and_every_factor_can_be_read_off():
+    x, factors = sprites()
+    assert len(x) == 24_576 == len(np.unique(factors, axis=0)) and (factors.max(0) + 1 == GRID).all()
+    assert len({row.tobytes() for row in x}) == len(x)  # no two pictures are the same
+    assert len({row[:128].tobytes() for row in x}) < len(x)  # the control: their upper halves
+    pictures = x.reshape(-1, 16, 16).astype(float)
+    mass = pictures.sum((1, 2))
+    np.testing.assert_array_equal(np.ptp(mass.reshape(-1, 256), axis=1), 0)  # nowhere is a shape cut off
+    at = np.arange(16)
+    across, down = (pictures.sum(1) @ at) / mass, (pictures.sum(2) @ at) / mass
+    for place, axis in ((across, 3), (down, 4)):
+        middles = [place[factors[:, axis] == step].mean() for step in range(16)]
+        np.testing.assert_allclose(np.diff(middles), 0.5, atol=1e-6)  # and shapes move as they say
+        assert middles[0] + middles[-1] == pytest.approx(15, abs=0.1)
+    areas = [mass[(factors[:, 0] == 0) & (factors[:, 1] == scale)].mean() for scale in range(4)]
+    np.testing.assert_allclose(areas, 2 * np.square(RADII), rtol=0.05)  # squares, of that diagonal
+    for part in (load("sprites", "train"), load("sprites", "test")):
+        assert part.factors is not None and part.y is not None and (part.factors[:, 0] == part.y).all()
+        row = np.ravel_multi_index(part.factors[7], GRID)
+        np.testing.assert_array_equal(part.x[7], x[row])
 
 
 def test_an_unknown_name_suggests_the_nearest():

@@ -2,7 +2,8 @@
 
 A data set is looked for in the folder that ISTHMUS_DATA names (`<folder>/<name>/<file>`), then in the cache
 (ISTHMUS_CACHE, or ~/.cache/isthmus); a file that is in neither is downloaded once from its public address and
-checked. Sets that come with scikit-learn need no file. `entries` holds what is known of each.
+checked. Sets that come with scikit-learn, or are drawn here, need no file. `entries` holds what is known of
+each.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def available(name: str) -> Origin:
     """Where `load(name)` would take the data from, without touching the network."""
     entry = _entry(name)
     if not entry.files:
-        return Origin("bundled", "comes with scikit-learn")
+        return Origin("bundled", entry.bundled)
     origins = [_origin(name, entry, file) for file in entry.files]
     farthest = max(origins, key=lambda origin: ["folder", "cache", "download", "missing"].index(origin.kind))
     if farthest.kind in ("folder", "cache"):

@@ -11,16 +11,21 @@ import numpy as np
 
 from .files import read_idx, read_npz
 from .splits import split
+from .sprites import sprites
 
 HELD_OUT = 0.2
 Find = Callable[[str], Path]
 
 
 class Part(NamedTuple):
-    """Rows `x` (n, features), float32, and their labels `y` (n,), int64, or None where there are none."""
+    """Rows `x` (n, features), float32, and their labels `y` (n,), int64, or None where there are none.
+
+    `factors` (n, k), int64, are the causes of each row, where the data were made from known ones.
+    """
 
     x: np.ndarray
     y: np.ndarray | None
+    factors: np.ndarray | None = None
 
 
 class Contents(NamedTuple):
@@ -40,6 +45,7 @@ class Entry(NamedTuple):
     shape: tuple[int, ...] | None = None
     files: Mapping[str, str] = MappingProxyType({})
     address: str | None = None
+    bundled: str = "comes with scikit-learn"
 
 
 def _bundled(loader: str) -> Callable[[Find], Contents]:
@@ -76,6 +82,12 @@ def _freyface(find: Find) -> Contents:
     x = _pixels(read_npz(find("freyface.npz"), "images")[0])
     train, test, _ = split(x, HELD_OUT, order=range(len(x)))  # neighbouring frames would leak
     return Contents(Part(x[train], None), Part(x[test], None))
+
+
+def _sprites(find: Find) -> Contents:
+    x, factors = sprites()
+    train, test, _ = split(x, HELD_OUT, seed=0, stratify=factors[:, 0])
+    return Contents(*(Part(x[rows], factors[rows, 0], factors[rows]) for rows in (train, test)))
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:
@@ -121,6 +133,16 @@ CATALOGUE: Mapping[str, Entry] = {
         licence="CC BY 4.0",
         citation="W. N. Street, W. H. Wolberg and O. L. Mangasarian 1993, Nuclear feature extraction for "
         "breast tumor diagnosis, SPIE 1905",
+    ),
+    "sprites": Entry(
+        make=_sprites,
+        shape=(1, 16, 16),
+        scale="[0, 1]: the share of a pixel that the shape covers",
+        source="drawn by isthmus: every shape, scale, rotation, x and y, by isthmus.data.sprites",
+        licence="Apache-2.0, as isthmus",
+        citation="isthmus, after L. Matthey, I. Higgins, D. Hassabis and A. Lerchner 2017, dSprites, "
+        "https://github.com/google-deepmind/dsprites-dataset",
+        bundled="drawn when asked for, in seconds",
     ),
     "mnist": Entry(
         make=_mnist,

@@ -1,14 +1,28 @@
 """Measuring what a model is worth: reconstruction, likelihood, representation, and how sure that is."""
 
 from .aggregate import KLParts, kl_parts
+from .agreement import UDR, udr
 from .clusters import Clusters, cluster_scores
 from .codes import CodebookUse, CodeLength, code_length, codebook_use
 from .dimension import IntrinsicDimension, intrinsic_dimension
+from .disentanglement import (
+    DCI,
+    dci,
+    dci_of,
+    explicitness,
+    irs,
+    mig,
+    modularity,
+    modularity_of,
+    mutual_informations,
+    sap,
+)
 from .generation import frechet_distance
 from .gradients import gradient_norms
 from .imputation import Imputed, imputed
 from .inference import InferenceGap, Refined, amortisation_gap, best_codes
 from .information import MutualInformation, mutual_information
+from .interventions import beta_vae_score, factor_vae_score
 from .likelihood import Bound, LikelihoodEstimate, bits_per_dimension, elbo, log_likelihood
 from .neighbours import (
     continuity,
@@ -35,6 +49,20 @@ from .suggestion import Suggestion, suggest_dim
 from .tables import TableComparison, compare_tables
 
 __all__ = [
+    "DCI",
+    "UDR",
+    "beta_vae_score",
+    "dci",
+    "dci_of",
+    "explicitness",
+    "factor_vae_score",
+    "irs",
+    "mig",
+    "modularity",
+    "modularity_of",
+    "mutual_informations",
+    "sap",
+    "udr",
     "Imputed",
     "imputed",
     "InferenceGap",
