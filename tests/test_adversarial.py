@@ -20,7 +20,7 @@ from isthmus.likelihoods import bernoulli
 from isthmus.models import aae, bigan, labelled_aae, semi_aae, sliced_wae, vae_gan, wae_gan, wae_mmd
 from isthmus.models.generators import diffusion, gan, info_gan
 from isthmus.priors import Diffusion, DiffusionPrior
-from isthmus.terms import classification, imq, likeness, sliced, swapping, told
+from isthmus.terms import classification, cross_entropy, imq, likeness, sliced, swapping, told
 from isthmus.terms.discrepancy import discrepancy, sliced_distance
 from isthmus.trace import Code, Trace
 from isthmus.training import adam, cosine, fit
@@ -233,8 +233,9 @@ def test_classification_reads_known_labels_only():
     trace = Trace(Batch(None, None, {"labels": labels}), None, Code(logits, extra={"logits": logits}), None)  # type: ignore[arg-type]
     expected = -logits.log_softmax(1)[[0, 2, 4], [0, 2, 1]].mean()
     torch.testing.assert_close(classification(0.5)(None, trace).mean(), expected)
+    torch.testing.assert_close(cross_entropy(None, trace), expected)
     none = trace._replace(batch=Batch(None, None, {"labels": torch.full((6,), -1)}))
-    assert float(classification(0.5)(None, none).sum()) == 0
+    assert float(classification(0.5)(None, none).sum()) == float(cross_entropy(None, none)) == 0
 
 
 def test_an_embedder_learns_from_some_labels_and_needs_none_afterwards(tmp_path):

@@ -98,7 +98,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             at_most=4,
         ),
         Claim(
-            "Total correlation from batches of half the rows less the exact one, in nats: a log of a mean is low",
+            "Total correlation from batches of half the rows less the exact one; nats: logs of means are low",
             stratified.correlation - exact,
             at_least=-0.12,
             at_most=0.02,
@@ -117,7 +117,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         ),
     ]
     known = Table(
-        f"Three correlated axes, {len(z)} rows, batches of {len(z) // 2}: exact total correlation {exact:.3f}",
+        f"Three correlated axes, {len(z)} rows, batches of {len(z) // 2}: total correlation {exact:.3f}",
         ["weights", "q(z) against exact", "total correlation, nats"],
         [
             line("1/NM (weighted)", weighted.ratio, weighted.correlation),

@@ -2,8 +2,8 @@
 
 **In short.** Three things go wrong. The code collapses: posteriors become the prior, and the decoder does
 without. A variance runs away: to zero, where a pixel is constant, or to infinity through exp of a log
-variance. Or the two terms are out of balance, because one is a mean where it should be a sum. Most collapse is
-not an accident of optimisation but what the loss asks for, at the noise that was assumed.
+variance. Or the two terms are out of balance, because one is a mean where it should be a sum. Most collapse
+is not an accident of optimisation but what the loss asks for, at the noise that was assumed.
 
 **Definition.** Dimension j has collapsed where q(z_j | x) = p(z_j) for all x: its KL is zero, and its
 posterior mean does not vary.

@@ -19,7 +19,7 @@ from .sparsity import (
     prefix_reconstruction,
     revival,
 )
-from .supervision import classification, marginalised
+from .supervision import classification, cross_entropy, marginalised
 from .surprise import surprise
 from .weights import decoder_decay, orthogonality, weight_kl
 
@@ -32,6 +32,7 @@ __all__ = [
     "contraction",
     "corner_entropy",
     "cyclical",
+    "cross_entropy",
     "decoder_contraction",
     "decoder_decay",
     "decomposed_kl",

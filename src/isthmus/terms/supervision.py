@@ -53,3 +53,16 @@ def classification(share: float = 1.0) -> Term:
         return F.cross_entropy(trace.code.extra["logits"], labels, ignore_index=-1, reduction="none") / share
 
     return classification
+
+
+@term
+def cross_entropy(model: Any, trace: Trace) -> Tensor:
+    """−log q(y | x), the mean over the rows of the batch whose label is known: a scalar, in nats.
+
+    `code.extra["logits"]` (b, classes) are read, and `labels` (b,), −1 where unknown. A mean over all rows
+    would weigh labels by how many there are in the batch, where `classification` reckons with their share in
+    the data; with none in the batch it is 0.
+    """
+    logits, labels = trace.code.extra["logits"], trace.batch.context["labels"].long()
+    found = F.cross_entropy(logits, labels, reduction="sum", ignore_index=-1)
+    return found / (labels >= 0).sum().clamp(min=1)
