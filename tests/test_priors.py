@@ -18,10 +18,11 @@ from isthmus import Autoencoder, Batch, Embedder, Recipe, Stage
 from isthmus.distributions import DiagonalNormal
 from isthmus.latents import Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
-from isthmus.models import autoencoder, ex_post, fit_prior, vae
+from isthmus.models import autoencoder, ex_post, fit_prior, vae, vq_vae
 from isthmus.nets import mlp
 from isthmus.priors import Flow, Mixture, Normal, Prior, Vamp
 from isthmus.terms import kl, reconstruction
+from isthmus.training import train
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +198,14 @@ def test_codes_drawn_afterwards_are_those_of_the_data():
     drawn = model.latent.sample(4000)
     torch.testing.assert_close(drawn.mean(0), x.mean(0) + 10, rtol=0, atol=0.1)
     torch.testing.assert_close(drawn.T.cov(), x.T.cov(), rtol=0.1, atol=0.05)
+
+
+def test_a_codebook_still_follows_under_a_prior_of_its_own():
+    x = torch.randn(64, 6)
+    for model in (vq_vae(6, hidden=(8,)), ex_post(6, model=Recipe(vq_vae, hidden=(8,)), prior=Normal)):
+        before = {name: value.clone() for name, value in model.named_buffers()}
+        list(train(model, [Batch(x, x)] * 3))
+        assert any(not torch.equal(before[name], value) for name, value in model.named_buffers())
 
 
 def test_what_is_fitted_afterwards_is_no_players_parameter():

@@ -37,6 +37,9 @@ class Refitted(Latent):
     def forward(self, features: Tensor, noisy: bool) -> Code:
         return self.latent(features, noisy)
 
+    def follow(self, code: Code, first: bool) -> None:
+        self.latent.follow(code, first)
+
     def sample(self, n: int) -> Tensor:
         return self.prior.sample(n) if self.fitted else self.latent.sample(n)
 

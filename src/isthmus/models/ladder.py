@@ -13,7 +13,7 @@ from ..likelihoods.certain import Point
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Learner, in_sight
 from ..nets import mlps, size
-from ..nets.ladder import LadderNet
+from ..nets.ladder import LadderNet, Pass
 from ..objective import Loss, Objective, Term
 from ..recipes import method
 from ..terms import cross_entropy, reconstruction
@@ -111,7 +111,10 @@ class LadderNetwork(Learner):
         return {"ladder": self.net.parameters(), "decoder": reading}
 
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
-        yield "ladder", self.objective(self, self.trace(batch, step))
+        trace, clean = self.passes(batch, step)
+        yield "ladder", self.objective(self, trace)
+        if self.training:
+            self.net.remember(clean)  # once the weights have moved, as `Latent.follow` does
         trace = self.autoencoder(batch, step=step)
         output = self.autoencoder.decode(trace.code.z.detach())
         yield "decoder", self.autoencoder.objective(self, trace._replace(output=output))
@@ -120,16 +123,14 @@ class LadderNetwork(Learner):
         """(b, ...) -> log probabilities of the classes (b, classes), by the clean way up."""
         return self.net.at_rest(x.flatten(1))[1].log_softmax(1)
 
-    def trace(self, batch: Batch, step: int) -> Trace:
-        """Both ways up and the way down; the code holds `logits`, and `denoising` (rows, floors)."""
+    def passes(self, batch: Batch, step: int) -> tuple[Trace, Pass]:
+        """Both ways up and the way down, and the clean one; the code holds `logits` and each floor's error."""
         labels = known(batch)
         order = torch.argsort((labels < 0).to(torch.uint8), stable=True)  # those with labels first
         count = int((labels >= 0).sum())
         parts = [count, len(labels) - count] if min(count, len(labels) - count) >= SEVERAL else [len(labels)]
         x = in_sight(batch.input, batch.context).flatten(1)[order]
         clean = self.net.climb(x, 0.0, parts)
-        if self.training:
-            self.net.remember(clean)
         corrupted = self.net.climb(x, self.noise, parts)
         judged = slice(count if count < len(labels) else 0, None)
         part = corrupted._replace(z=[z[judged] for z in corrupted.z], logits=corrupted.logits[judged])
@@ -141,10 +142,10 @@ class LadderNetwork(Learner):
         }
         context = {**batch.context, "labels": labels[order]}
         code = Code(clean.z[-1], extra={"logits": corrupted.logits, **errors})
-        return Trace(batch._replace(context=context), x, code, Point(x), step)
+        return Trace(batch._replace(context=context), x, code, Point(x), step), clean
 
     def error(
-        self, clean: Any, estimate: Tensor, floor: int, judged: slice, observed: Tensor | None
+        self, clean: Pass, estimate: Tensor, floor: int, judged: slice, observed: Tensor | None
     ) -> Tensor:
         """‖z − (ẑ − m) / s‖² / width of each row, m and s the clean way's: a shrunk ẑ gains nothing."""
         normal = (estimate - clean.mean[floor][judged]) / clean.deviation[floor][judged]
