@@ -87,7 +87,11 @@ def _freyface(find: Find) -> Contents:
 def _sprites(find: Find) -> Contents:
     x, factors = sprites()
     train, test, _ = split(x, HELD_OUT, seed=0, stratify=factors[:, 0])
-    return Contents(*(Part(x[rows], factors[rows, 0], factors[rows]) for rows in (train, test)))
+
+    def part(rows: np.ndarray) -> Part:
+        return Part(x[rows], factors[rows, 0], factors[rows])
+
+    return Contents(part(train), part(test))
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:
