@@ -4,6 +4,7 @@ from .aggregate import KLParts, kl_parts
 from .agreement import UDR, udr
 from .clusters import Clusters, cluster_scores
 from .codes import CodebookUse, CodeLength, code_length, codebook_use
+from .coverage import Coverage, precision_recall
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .disentanglement import (
     DCI,
@@ -17,7 +18,8 @@ from .disentanglement import (
     mutual_informations,
     sap,
 )
-from .generation import frechet_distance
+from .extractors import GreyFeatures, grey_features, inception_features
+from .generation import KernelDistance, frechet_distance, kernel_distance
 from .gradients import gradient_norms
 from .imputation import Imputed, imputed
 from .inference import InferenceGap, Refined, amortisation_gap, best_codes
@@ -49,6 +51,13 @@ from .suggestion import Suggestion, suggest_dim
 from .tables import TableComparison, compare_tables
 
 __all__ = [
+    "GreyFeatures",
+    "grey_features",
+    "inception_features",
+    "Coverage",
+    "KernelDistance",
+    "kernel_distance",
+    "precision_recall",
     "DCI",
     "UDR",
     "beta_vae_score",
