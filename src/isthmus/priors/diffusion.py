@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..distributions import LOG_2PI
 from ..likelihoods.likelihood import Features
 from ..nets import mlp, size
+from .prior import Prior
 
 STEPS, RATE = 4000, 2e-3  # that a prior is fitted with
 
@@ -154,7 +155,7 @@ def timed(features: Features, hidden: Sequence[int] = (256, 256), waves: int = 1
     return Timed(net, features, waves)
 
 
-class DiffusionPrior(nn.Module):
+class DiffusionPrior(Prior):
     """A density for the codes of any trained model: fitted to them, then drawn from in its place.
 
         z = standardised codes;   minimise E ‖ε − ε_θ(√ᾱ_t z + √(1 − ᾱ_t) ε, t)‖²
