@@ -124,7 +124,7 @@ class LadderNetwork(Learner):
         return self.net.at_rest(x.flatten(1))[1].log_softmax(1)
 
     def passes(self, batch: Batch, step: int) -> tuple[Trace, Pass]:
-        """Both ways up and the way down, and the clean one; the code holds `logits` and each floor's error."""
+        """Both ways up and the way down, and the clean one; the code holds `logits` and the errors."""
         labels = known(batch)
         order = torch.argsort((labels < 0).to(torch.uint8), stable=True)  # those with labels first
         count = int((labels >= 0).sum())
