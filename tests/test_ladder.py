@@ -104,7 +104,7 @@ def test_the_cost_of_a_floor_by_hand():
             if floor:  # control: without the statistics of the clean way
                 assert abs(float(unscaled - by_hand)) > 1e-3
     assert repr(model.objective) == (
-        "cross_entropy + 3.0 * denoising_0 + 2.0 * denoising_1 + 0.5 * denoising_2 + 0.5 * denoising_3"
+        "classification + 3.0 * denoising_0 + 2.0 * denoising_1 + 0.5 * denoising_2 + 0.5 * denoising_3"
     )
 
 
@@ -119,8 +119,8 @@ def test_order_of_rows_and_labels_that_are_not_known_do_not_matter():
         for name, value in values(model, other, 0.0).items():
             torch.testing.assert_close(value, found[name])
     wrong = torch.where(labels < 0, 2, labels)  # control: as if −1 were a class
-    misled = values(model, batch._replace(context={"labels": wrong}), 0.0)["cross_entropy"]
-    assert not torch.allclose(misled, found["cross_entropy"])
+    misled = values(model, batch._replace(context={"labels": wrong}), 0.0)["classification"]
+    assert not torch.allclose(misled, found["classification"])
 
 
 def test_noise_is_on_every_floor_and_only_in_the_corrupted_way():
@@ -145,12 +145,12 @@ def test_at_rest_it_uses_what_training_batches_were_like():
 
 def test_the_gamma_model_has_no_way_down():
     model = gamma_model(6, dim=5, hidden=(7,), classes=3)
-    assert repr(model.objective) == "cross_entropy + 1.0 * denoising_3"
+    assert repr(model.objective) == "classification + 1.0 * denoising_3"
     assert len(model.net.down) == 0 and len(model.net.combine) == 1
     whole = ladder_network(6, dim=5, hidden=(7,), classes=3, costs=(0.0, 0.0, 0.0, 1.0))
     assert repr(whole.objective) == repr(model.objective)
     only = ladder_network(6, dim=5, hidden=(7,), classes=3, costs=(0.0,))
-    assert repr(only.objective) == "cross_entropy"
+    assert repr(only.objective) == "classification"
 
 
 def test_two_streams_go_round():

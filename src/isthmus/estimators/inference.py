@@ -54,7 +54,7 @@ def some(rows: Rows | MappedRows) -> Rows | MappedRows:
 
 def precise(model: Learner) -> Autoencoder:
     """A copy of the part that tasks use, in float64 and eval()."""
-    return copy.deepcopy(model.autoencoder).double().eval()
+    return copy.deepcopy(model.autoencoder).double().eval().requires_grad_(False)  # of a prior, too
 
 
 def chunks(rows: Rows | MappedRows) -> Iterator[Batch]:

@@ -16,7 +16,7 @@ from ..nets import mlps, size
 from ..nets.ladder import LadderNet, Pass
 from ..objective import Loss, Objective, Term
 from ..recipes import method
-from ..terms import cross_entropy, reconstruction
+from ..terms import classification, reconstruction
 from ..trace import Batch, Code, Trace
 from .plain import UNIT
 
@@ -30,6 +30,8 @@ def ladder_network(
     hidden: Sequence[int] = (1000, 500, 250, 250),
     *,
     classes: int = 10,
+    labelled: int = 1,
+    rows: int = 2,
     costs: Sequence[float] = (1000.0, 10.0, 0.1),
     noise: float = 0.3,
     lateral: float = 0.0,
@@ -41,13 +43,14 @@ def ladder_network(
     floor. The code is the last hidden floor of the clean way up, `dim` numbers; `predict` gives classes.
 
     Context: `labels` (b,), whole numbers below `classes`, −1 or NaN where unknown; needed in training only.
+    `labelled` of `rows` have one: half of them in the batches of `isthmus.data.two_streams`.
 
     Reference: Rasmus et al., Semi-Supervised Learning with Ladder Networks, NeurIPS 2015, arXiv:1507.02672
     (sizes, λ and noise: section 4.1, for 100 labels).
     """
     floors = len(hidden) + 3
     weights = [*costs, *[costs[-1]] * (floors - len(costs))][:floors]
-    return built(features, (*hidden, dim, classes), weights, noise, lateral, likelihood)
+    return built(features, (*hidden, dim, classes), weights, labelled / rows, noise, lateral, likelihood)
 
 
 @method
@@ -57,6 +60,8 @@ def gamma_model(
     hidden: Sequence[int] = (1000, 500, 250, 250),
     *,
     classes: int = 10,
+    labelled: int = 1,
+    rows: int = 2,
     cost: float = 1.0,
     noise: float = 0.3,
     lateral: float = 0.0,
@@ -65,29 +70,31 @@ def gamma_model(
     """Γ-model: the ladder network with a cost of denoising on the top floor alone, so without a way down.
 
     Context: `labels` (b,), whole numbers below `classes`, −1 or NaN where unknown; needed in training only.
+    `labelled` of `rows` have one: half of them in the batches of `isthmus.data.two_streams`.
 
     Reference: Rasmus et al., Semi-Supervised Learning with Ladder Networks, NeurIPS 2015, section 3.3,
     arXiv:1507.02672.
     """
     weights = [*[0.0] * (len(hidden) + 2), cost]
-    return built(features, (*hidden, dim, classes), weights, noise, lateral, likelihood)
+    return built(features, (*hidden, dim, classes), weights, labelled / rows, noise, lateral, likelihood)
 
 
 def built(
     features: Features,
     above: Sequence[int],
     weights: Sequence[float],
+    share: float,
     noise: float,
     lateral: float,
     likelihood: Callable[..., Any],
 ) -> LadderNetwork:
-    """The learner, from the widths above the input and the cost of each floor."""
+    """The learner, from the widths above the input, the cost of each floor, and the share that has labels."""
     counted = [floor for floor, weight in enumerate(weights) if weight]
     net = LadderNet((size(features), *above), min(counted, default=len(above)), lateral)
     explain = likelihood(features)
     _, decoder = mlps(features, above[-3:-2], 1, above[-2], explain.width)
     tasks = Autoencoder(Resting(net), Deterministic(above[-2]), decoder, explain, reconstruction)
-    objective = Objective.of(cross_entropy)
+    objective = Objective.of(classification(share))
     for floor in counted:
         objective = objective + weights[floor] * denoising(floor)
     return LadderNetwork(tasks, net, objective, noise)
@@ -124,7 +131,7 @@ class LadderNetwork(Learner):
         return self.net.at_rest(x.flatten(1))[1].log_softmax(1)
 
     def passes(self, batch: Batch, step: int) -> tuple[Trace, Pass]:
-        """Both ways up and the way down, and the clean one; the code holds `logits` and each floor's error."""
+        """Both ways up and the way down, and the clean one; the code holds `logits` and the errors."""
         labels = known(batch)
         order = torch.argsort((labels < 0).to(torch.uint8), stable=True)  # those with labels first
         count = int((labels >= 0).sum())
