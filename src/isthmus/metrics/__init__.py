@@ -2,9 +2,11 @@
 
 from .aggregate import KLParts, kl_parts
 from .agreement import UDR, udr
+from .annealing import annealed_log_likelihood
 from .clusters import Clusters, cluster_scores
 from .codes import CodebookUse, CodeLength, code_length, codebook_use
 from .coverage import Coverage, precision_recall
+from .curves import RatePoint, gaussian_rate, rate_distortion
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .disentanglement import (
     DCI,
@@ -51,6 +53,10 @@ from .suggestion import Suggestion, suggest_dim
 from .tables import TableComparison, compare_tables
 
 __all__ = [
+    "RatePoint",
+    "annealed_log_likelihood",
+    "gaussian_rate",
+    "rate_distortion",
     "GreyFeatures",
     "grey_features",
     "inception_features",

@@ -124,7 +124,11 @@ def log_likelihood(
                 log_sum_of_squares = torch.logaddexp(log_sum_of_squares, (2 * log_w).logsumexp(0))
             sums.append(log_sum)
             squares.append(log_sum_of_squares)
-    log_sum, log_sum_of_squares = rows_of(sums), rows_of(squares)  # (n,) over all batches
+    return weighed(rows_of(sums), rows_of(squares), samples)
+
+
+def weighed(log_sum: Tensor, log_sum_of_squares: Tensor, samples: int) -> LikelihoodEstimate:
+    """The estimate that as many importance weights make, from log Σ w and log Σ w² of each row, (n,)."""
     per_row = log_sum - math.log(samples)
     effective = (2 * log_sum - log_sum_of_squares).exp()
     excess = (samples / effective - 1).clamp_min(0.0)  # at the exact posterior it rounds to either side of 0
