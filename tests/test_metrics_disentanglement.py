@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from isthmus.data import load
 from isthmus.metrics import (
     beta_vae_score,
     dci,
@@ -150,6 +151,19 @@ def test_seeds_that_agree_up_to_order_and_sign_rank_above_those_that_are_rotated
     active = [np.arange(6) < 4] * 3
     assert udr(trembling, active).scores == pytest.approx(udr(alike).scores)
     assert udr(trembling).scores.max() < 0.7  # the control: dimensions that say nothing are counted
+
+
+def test_on_sprites_their_factors_are_perfect_and_principal_components_are_not():
+    part = load("sprites", "test")
+    assert part.factors is not None
+    centred = part.x - part.x.mean(0)
+    components = centred @ np.linalg.svd(centred, full_matrices=False)[2][:5].T
+    for score, least, most in ((mig, 0.99, 0.1), (sap, 0.99, 0.3), (irs, 0.99, 0.6)):
+        assert score(part.factors, part.factors) > least
+        assert score(components, part.factors) < most
+    assert factor_vae_score(components, part.factors, train=500, test=300) < 0.6
+    noise = DRAW.normal(size=(len(part.x), 5))
+    assert mig(noise, part.factors) < 0.01 and modularity(noise, part.factors) > 0.5  # as its docstring says
 
 
 def test_what_cannot_be_measured_is_said():

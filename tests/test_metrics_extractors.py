@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from isthmus.data import load
-from isthmus.metrics import frechet_distance, grey_features, inception_features, kernel_distance
+from isthmus.metrics import (
+    frechet_distance,
+    grey_features,
+    inception_features,
+    kernel_distance,
+    perceptual_distance,
+)
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +91,16 @@ def test_inception_is_handed_bytes_of_three_colours_and_named_weights(tmp_path, 
     monkeypatch.setitem(sys.modules, "torchmetrics.image.fid", None)
     with pytest.raises(ImportError, match="pip install"):
         inception_features(x, held)
+
+
+def test_a_perceptual_network_is_handed_three_colours_from_minus_one_to_one() -> None:
+    def squares(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        assert a.shape[1] == 3 and a.min() < -0.5 and a.max() <= 1
+        return (a - b).square().mean((1, 2, 3), keepdim=True)
+
+    x, y = np.random.default_rng(0).random((2, 70, 1, 8, 8))
+    found = perceptual_distance(x, y, squares)
+    np.testing.assert_allclose(found, 4 * np.square(x - y).mean((1, 2, 3)), rtol=1e-5)
+    assert (perceptual_distance(x, x, squares) == 0).all()
+    with pytest.raises(ValueError, match="divide bytes by 255"):
+        perceptual_distance(255 * x, y, squares)

@@ -120,7 +120,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     shown = {"untouched": x.test, **harmed, "mean of 5": mean}
     picture = side_by_side(
         "Four damages of one squared error",
-        "Rows of pictures: untouched, brighter, blurred, shifted, with grain, and means of five neighbours.",
+        "Rows of pictures: untouched, shaded, blurred, shifted, with grain, and means of five neighbours.",
         {name: each[:8] for name, each in shown.items()},
     )
     return Evidence(claims, tables, [picture])
@@ -139,7 +139,7 @@ def damages(x: np.ndarray, draw: np.random.Generator) -> dict[str, np.ndarray]:
         return shift(pictures, (0, 0, s), order=1).reshape(x.shape)
 
     ways: dict[str, tuple[Callable[[float], np.ndarray], float]] = {
-        "brighter": (lambda c: x + c, 1.0),
+        "shaded": (lambda c: x + c, 1.0),
         "blurred": (blurred, 3.0),
         "shifted": (shifted, 2.0),
         "grain": (lambda s: x + s * grain, 1.0),

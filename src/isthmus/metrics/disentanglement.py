@@ -62,7 +62,9 @@ def modularity_of(information: Any) -> float:
         1 − Σ_{k ≠ best} I_jk² / (I_j,best² (K − 1))
 
     Ridgeway & Mozer 2018 (arXiv:1802.05312, section 3). A dimension that tells of nothing counts 0, as in
-    Locatello et al. 2019. A factor in several dimensions costs nothing: a duplicated code is as modular.
+    Locatello et al. 2019. A factor in several dimensions costs nothing: a duplicated code is as modular. It
+    does not ask how much is told: by the noise of the estimate, five dimensions of pure noise get 0.73 on the
+    test part of `sprites`. Leave idle dimensions out, and read it beside `mig` or `explicitness`.
 
     >>> modularity_of(np.eye(3))
     1.0

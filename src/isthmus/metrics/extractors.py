@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,31 @@ def inception_features(images: Any, weights: str | Path) -> Array:
     network = NoTrainInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(weights))
     with torch.no_grad():
         return float64(torch.cat([network(part) for part in pictures.split(64)]))
+
+
+def perceptual_distance(x: Any, x_hat: Any, network: Callable[[Tensor, Tensor], Tensor]) -> Array:
+    """LPIPS of each pair of pictures, (n,), by a network of your own, as `lpips.LPIPS(net="alex")`.
+
+        Σ_l 1/(h_l w_l) Σ_places ‖w_l ⊙ (f_l(x) − f_l(x̂))‖²,   f_l the unit-length features of layer l
+
+    Zhang et al. 2018 (arXiv:1801.03924). Here only what is easily got wrong: pictures (n, 1 or 3, h, w) from
+    0 to 1 are handed over from −1 to 1 and in three colours, as that package expects them. Below 64 pixels
+    a side its networks have little left to look at. `ms_ssim` needs no weights.
+
+    Raises:
+        ValueError: where shapes differ, or values are not from 0 to 1.
+    """
+    a, b = (torch.as_tensor(float64(each), dtype=torch.float32) for each in (x, x_hat))
+    if a.shape != b.shape or a.dim() != 4 or a.shape[1] not in (1, 3):
+        raise ValueError(f"expected two sets (n, 1 or 3, h, w) alike; got {tuple(a.shape)}, {tuple(b.shape)}")
+    if min(a.min(), b.min()) < 0 or max(a.max(), b.max()) > 1:
+        raise ValueError("pixels go from 0 to 1: clip a reconstruction, divide bytes by 255")
+    with torch.no_grad():
+        parts = [
+            network(*(2 * each.expand(-1, 3, -1, -1) - 1 for each in pair)).reshape(-1)
+            for pair in zip(a.split(64), b.split(64))
+        ]
+    return float64(torch.cat(parts))
 
 
 def _squares(x: Tensor) -> Tensor:
