@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from isthmus.baselines import probabilistic_pca
 from isthmus.data import MappedRows
 from isthmus.data import Rows as InMemory
-from isthmus.distributions import DiagonalNormal
+from isthmus.distributions import DiagonalNormal, NoClosedForm
 from isthmus.latents import Deterministic, Gaussian, Latent
 from isthmus.likelihoods import gaussian
 from isthmus.metrics import bits_per_dimension, elbo, kl_per_dimension, log_likelihood
@@ -172,7 +172,7 @@ class Unknown(DiagonalNormal):
     """A posterior that knows no divergence in closed form."""
 
     def kl(self, other):
-        raise TypeError("no closed form")
+        raise NoClosedForm("no closed form")
 
 
 class WithoutClosedForm(Gaussian):
