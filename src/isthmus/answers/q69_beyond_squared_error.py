@@ -13,11 +13,12 @@ of them has an estimator that is easily got wrong; each should be run once where
     MIG  = 1/K Σ_k (I(z_(1); v_k) − I(z_(2); v_k)) / H(v_k)
     bits = −log p(x) / (dims · log 2),   log p(x) ≥ E log 1/K Σ_k p(x, z_k) / q(z_k | x)
 
-**Mathematics.** Of all guesses the conditional mean has the least squared error, and the mean of five
-neighbours beats any one of them, since ‖x − ȳ‖² = mean ‖x − y_i‖² − mean ‖y_i − ȳ‖². Yet ȳ is no member
-of the data: its distribution is narrower, which only a distance of distributions can see (Blau and Michaeli
-call it the perception–distortion trade-off). The kernel distance is unbiased without its diagonals; with
-them it is too large by about E k(a, a) / n. The Fréchet distance is biased at any n: print its floor.
+**Mathematics.** Of all guesses the conditional mean has the least squared error, and the mean ȳ of five
+neighbours has less than they have on average: ‖x − ȳ‖² = mean ‖x − y_i‖² − mean ‖y_i − ȳ‖². Yet ȳ is no
+member of the data: its distribution is narrower, which only a distance of distributions can see (Blau and
+Michaeli call it the perception–distortion trade-off). The kernel distance is unbiased without its
+diagonals; each set of n rows that keeps them adds (E k(a, a) − E k(a, a')) / n. The Fréchet distance is
+biased at any n: print its floor.
 
 **Intuition.** The same error in pixels can be a shade of brightness, a blur, a shift by a fraction of a
 pixel, or grain. The eye and a classifier tell them apart; the sum of squares cannot.
