@@ -84,6 +84,7 @@ COMMITTED = "reconstruction + 0.25 * commitment"
 FOOLED = "reconstruction + 10.0 * fooling"
 SMALL: dict[str, Any] = {"dim": 3, "hidden": (16,)}
 CHOICES: dict[str, Any] = {"variables": 4, "values": 5, "hidden": (16,), "steps": 100}
+TINY: dict[str, Any] = {"dim": 8, "patch": 1, "depth": 1, "width": 8, "decoder_depth": 1, "heads": 2}
 CASES = [
     case("linear", "reconstruction", dim=3),
     case("autoencoder", "reconstruction", **SMALL),
@@ -155,6 +156,7 @@ CASES = [
     case("semi_aae", f"{FOOLED} + 10.0 * classification", labels, **SMALL, critic=(16,)),
     case("bigan", "swapping + 1.0 * reconstruction", **SMALL, critic=(16,), cycle=1.0),
     case("vae_gan", "likeness + kl", **SMALL, critic=16),
+    case("masked_autoencoder", "hidden_reconstruction", **TINY),
 ]
 MADE = [  # generators, for comparison: laws of training and of being written down, not of encoding
     Case(Recipe(GENERATORS["gan"], **SMALL, critic=16), "looks_real"),
@@ -255,9 +257,16 @@ def test_control_a_detached_code_leaves_the_encoder_where_it_is():
 
 
 def explained(model: Learner, batch: Batch) -> float:
-    """Squared error of the reconstruction in eval(), in units of the data's variance."""
-    with torch.no_grad():
+    """Squared error of the reconstruction in eval(), in units of the data's variance.
+
+    Of a model that hides part of what it explains, the error of what is hidden.
+    """
+    with torch.no_grad(), isthmus.seeded(0):
         trace = model.eval().autoencoder(batch)
+        if "hidden_reconstruction" in repr(model.autoencoder.objective):
+            trace = model.autoencoder(batch, noisy=True)
+            wrong = (trace.output.mean - batch.target)[trace.batch.context["hidden"]]
+            return float(wrong.square().mean() / batch.target.var())
     if isinstance(model.autoencoder.latent, Bijective):  # rebuilds whatever it is; nats a column, then
         return float(trace.code.stages[0].divergence().mean() / FEATURES)
     return float((trace.output.mean - batch.target).square().mean() / batch.target.var())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,12 +38,14 @@ class Learner(nn.Module, ABC):
 class Given(nn.Module):
     """Hand `net` the named parts of the context, in this order, after its input.
 
+    Those that are `optional` go by their names, where the context has them.
+
     >>> Given(net, "labels")(x, labels=y)  # doctest: +SKIP
     """
 
-    def __init__(self, net: nn.Module, *names: str):
+    def __init__(self, net: nn.Module, *names: str, optional: Sequence[str] = ()):
         super().__init__()
-        self.net, self.names = net, names
+        self.net, self.names, self.optional = net, names, tuple(optional)
 
     def forward(self, x: Any, **context: Any) -> Any:
         missing = [name for name in self.names if name not in context]
@@ -52,7 +54,8 @@ class Given(nn.Module):
             raise KeyError(
                 f'{type(self.net).__name__} needs "{missing[0]}" in the context; this batch has {has}'
             )
-        return self.net(x, *(context[name] for name in self.names))
+        known = {name: context[name] for name in self.optional if name in context}
+        return self.net(x, *(context[name] for name in self.names), **known)
 
 
 def call(net: nn.Module, x: Any, context: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from .noise import (
     masking_noise,
     salt_and_pepper,
 )
+from .patches import hide_patches
 
 __all__ = [
     "Corruption",
@@ -16,6 +17,7 @@ __all__ = [
     "damaging",
     "dequantisation",
     "gaussian_noise",
+    "hide_patches",
     "masking_noise",
     "salt_and_pepper",
 ]

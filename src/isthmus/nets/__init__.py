@@ -8,7 +8,10 @@ from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .dropout import GaussianDropout, SparseDropout, pruned, uncertain
 from .initialise import initialise
 from .invertible import Backwards, Chain, Coupling, Forwards, Invertible, Scaling, couplings
+from .patches import Patches
 from .skip import Skip, skips
+from .transformer import PatchDecoder, VisibleEncoder
+from .uncertain import GaussianDropout, SparseDropout, pruned, uncertain
 
 __all__ = [
     "Backwards",
@@ -19,11 +22,14 @@ __all__ = [
     "Invertible",
     "OneHot",
     "Relabelled",
+    "PatchDecoder",
+    "Patches",
     "Residual",
     "Scaling",
     "Skip",
     "SparseDropout",
     "Transposed",
+    "VisibleEncoder",
     "WithLabel",
     "convs",
     "couplings",

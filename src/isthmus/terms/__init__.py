@@ -7,6 +7,14 @@ from .divergence import capacity, free_bits, kl
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
 from .quantisation import codebook, commitment, corner_entropy
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
+from .quantisation import bit_entropy, codebook, commitment
+from .reconstruction import (
+    expected_reconstruction,
+    hidden_reconstruction,
+    importance_weighted,
+    reconstruction,
+    squared_error,
+)
 from .schedules import cyclical, warmup
 from .score import leave_one_out, score_function
 from .sparsity import (
@@ -43,6 +51,7 @@ __all__ = [
     "free_bits",
     "gate_l1",
     "gate_reconstruction",
+    "hidden_reconstruction",
     "importance_weighted",
     "imq",
     "kl",

@@ -30,6 +30,24 @@ def squared_error(model: Any, trace: Trace) -> Tensor:
     return total((trace.output.mean - target).square(), target.dim() - 1, observed)
 
 
+@term
+def hidden_reconstruction(model: Any, trace: Trace) -> Tensor:
+    """−log p(x | z) of what the corruption hid, in nats; what was visible, or is missing, is left out.
+
+    A mean of it says nothing of parts that were read: copying them is no task (He et al. 2022, section 3).
+    Raises ValueError where the context does not say what is `hidden`.
+    """
+    context = trace.batch.context
+    if "hidden" not in context:
+        raise ValueError(
+            "hidden_reconstruction explains what was hidden, and the context does not say what: the model "
+            "needs a corruption that does, such as isthmus.corruptions.hide_patches"
+        )
+    observed = context.get("observed")
+    guessed = context["hidden"] if observed is None else context["hidden"] & observed
+    return -trace.output.log_prob(trace.batch.target, guessed)
+
+
 def importance_weighted(k: int, groups: int = 1) -> Term:
     """−log 1/k Σ_i p(x, z_i) / q(z_i | x), z_i ~ q: the bound of Burda et al. (2016, eq. 8, 1509.00519).
 
