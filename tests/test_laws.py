@@ -84,7 +84,7 @@ COMMITTED = "reconstruction + 0.25 * commitment"
 FOOLED = "reconstruction + 10.0 * fooling"
 SMALL: dict[str, Any] = {"dim": 3, "hidden": (16,)}
 CHOICES: dict[str, Any] = {"variables": 4, "values": 5, "hidden": (16,), "steps": 100}
-TINY: dict[str, Any] = {"dim": 8, "patch": 1, "depth": 1, "width": 8, "decoder_depth": 1, "heads": 2}
+TINY: dict[str, Any] = {"depth": 1, "width": 8, "decoder_depth": 1, "heads": 2}
 CASES = [
     case("linear", "reconstruction", dim=3),
     case("autoencoder", "reconstruction", **SMALL),
@@ -156,7 +156,15 @@ CASES = [
     case("semi_aae", f"{FOOLED} + 10.0 * classification", labels, **SMALL, critic=(16,)),
     case("bigan", "swapping + 1.0 * reconstruction", **SMALL, critic=(16,), cycle=1.0),
     case("vae_gan", "likeness + kl", **SMALL, critic=16),
-    case("masked_autoencoder", "hidden_reconstruction", **TINY),
+    case("masked_autoencoder", "hidden_reconstruction", dim=8, patch=1, **TINY),
+    case("contrastive_autoencoder", "reconstruction + 10.0 * info_nce", **SMALL),
+    case(
+        "contrastive_masked_autoencoder",
+        "hidden_reconstruction + 1.0 * info_nce",
+        dim=8,
+        patch=1,
+        masked=Recipe(METHODS["masked_autoencoder"], **TINY),
+    ),
 ]
 MADE = [  # generators, for comparison: laws of training and of being written down, not of encoding
     Case(Recipe(GENERATORS["gan"], **SMALL, critic=16), "looks_real"),

@@ -11,10 +11,16 @@ from torch import Tensor
 
 import isthmus
 from isthmus import Batch
-from isthmus.corruptions import hide_patches
-from isthmus.models import masked_autoencoder
+from isthmus.corruptions import hide_patches, shifts
+from isthmus.models import contrastive_autoencoder, contrastive_masked_autoencoder, masked_autoencoder
 from isthmus.nets import PatchDecoder, Patches, VisibleEncoder
-from isthmus.terms import hidden_reconstruction, reconstruction
+from isthmus.terms import barlow, hidden_reconstruction, info_nce, reconstruction, vicreg
+from isthmus.terms.contrast import (
+    cross_correlation,
+    cross_entropy_of_pairs,
+    projections,
+    variance_and_covariance,
+)
 from isthmus.trace import Trace
 
 SHAPES = [12, 13, 5, (1, 8, 8), (3, 9, 7)]
@@ -187,3 +193,110 @@ def test_what_the_model_says_never_borrows_the_statistics_of_the_original():
 def test_a_decoder_delivers_what_the_likelihood_asks_for(explained):
     decoder = PatchDecoder(12, explained, 3, 8, 8, 1, 2)
     assert decoder(torch.randn(2, 5 * 8)).shape == (2, explained)
+
+
+# Contrastive terms, against their closed forms
+
+
+def test_info_nce_of_codes_that_are_all_alike_is_the_log_of_the_others():
+    a = torch.ones(5, 3)
+    assert float(cross_entropy_of_pairs(a, 2 * a, 0.1)) == pytest.approx(math.log(9), abs=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+def test_info_nce_of_perfect_pairs_that_have_nothing_in_common(temperature):
+    a = torch.eye(5)
+    expected = math.log(1 + 8 * math.exp(-1 / temperature))  # one at cosine 1, eight at cosine 0
+    assert float(cross_entropy_of_pairs(a, 3 * a, temperature)) == pytest.approx(expected, abs=1e-5)
+
+
+def by_hand(a: Tensor, b: Tensor, temperature: float, itself: bool = False) -> float:
+    """Equation 1 of SimCLR, pair by pair; `itself` is the classical bug of a view that may choose itself."""
+    views, n, total = torch.cat([a, b]).tolist(), len(a), 0.0
+
+    def similar(i: int, j: int) -> float:
+        dot = sum(p * q for p, q in zip(views[i], views[j]))
+        return math.exp(dot / math.hypot(*views[i]) / math.hypot(*views[j]) / temperature)
+
+    for i in range(2 * n):
+        others = sum(similar(i, j) for j in range(2 * n) if itself or j != i)
+        total -= math.log(similar(i, (i + n) % (2 * n)) / others)
+    return total / (2 * n)
+
+
+def test_info_nce_pair_by_pair():
+    a, b = rows(4, 7), rows(4, 7, seed=1)
+    found = float(cross_entropy_of_pairs(a, b, 0.5))
+    assert found == pytest.approx(by_hand(a, b, 0.5), rel=1e-5)
+    assert found != pytest.approx(by_hand(a, b, 0.5, itself=True), rel=1e-2)
+
+
+def whitened(n: int, d: int) -> Tensor:
+    """n rows whose numbers have mean 0, variance 1 and no correlation."""
+    x = torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return torch.linalg.qr(x - x.mean(0)).Q * math.sqrt(n)
+
+
+def test_barlow_of_whitened_and_equal_views_is_nothing():
+    z = whitened(50, 4)
+    assert float(cross_correlation(z, 3 * z + 1, 0.005)) == pytest.approx(0, abs=1e-6)
+    assert float(cross_correlation(z, -z, 0.005)) == pytest.approx(4 * 4, abs=1e-3)  # (1 + 1)² each
+    assert float(cross_correlation(z, torch.ones_like(z), 0.005)) == pytest.approx(4)  # collapsed: C = 0
+    copies = z[:, :1].expand(-1, 4)
+    assert float(cross_correlation(copies, copies, 0.005)) == pytest.approx(0.005 * 12, abs=1e-5)
+
+
+def test_vicreg_of_whitened_codes_is_nothing_and_of_collapsed_ones_the_whole_lack():
+    z = whitened(50, 4) * math.sqrt(49 / 50)  # unit variance, divided by n − 1
+    lack, overlap = variance_and_covariance(z)
+    assert float(lack) == pytest.approx(0, abs=1e-3) and float(overlap) == pytest.approx(0, abs=1e-9)
+    lack, overlap = variance_and_covariance(torch.ones(50, 4))
+    assert float(lack) == pytest.approx(0.99) and float(overlap) == 0  # 1 − sqrt(1e-4)
+    copies = z[:, :1].expand(-1, 4)
+    assert float(variance_and_covariance(copies)[1]) == pytest.approx(12 / 4)
+    c = torch.cov(rows(4, 30).T)
+    expected = (c - c.diag().diag()).square().sum() / 4
+    assert float(variance_and_covariance(rows(4, 30))[1]) == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("contrast", [info_nce, barlow, vicreg])
+def test_a_contrast_is_added_and_read_as_a_formula(contrast):
+    with isthmus.seeded(0):
+        model = contrastive_autoencoder(12, 3, (16,), contrast=contrast, weight=2.0)
+    x = rows(12, 32)
+    with isthmus.seeded(1):
+        ((_, loss),) = model.losses(Batch(x, x), 0)
+    inner = {"vicreg": ["invariance", "variance", "covariance"]}.get(contrast.__name__, [contrast.__name__])
+    assert list(loss.values) == ["reconstruction", *inner]
+    loss.total.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_views_are_two_and_the_second_is_read_whole():
+    with isthmus.seeded(0):
+        model = contrastive_masked_autoencoder(12, 8, 3).eval()
+    x = rows(12)
+    with isthmus.seeded(1), torch.no_grad():
+        trace = model(Batch(x, x), noisy=True)
+        a, b = projections(model, trace)
+    view = trace.batch.context["view"]
+    assert not torch.equal(view, trace.batch.input)
+    with torch.no_grad():
+        torch.testing.assert_close(b, model.encode(view).extra["projection"])
+    assert not torch.allclose(a, b)
+
+
+def test_a_contrast_without_views_says_what_to_do():
+    model = masked_autoencoder(12, 8, 3, depth=1, heads=2, width=8)
+    with pytest.raises(ValueError, match="two_views"):
+        info_nce()(model, model(Batch(rows(12), rows(12)), noisy=True))
+
+
+def test_shifted_pictures_are_rolled_ones_where_the_edge_is_empty():
+    x = torch.zeros(40, 2, 9, 8)
+    x[:, :, 3:6, 3:5] = torch.rand(40, 2, 3, 2, generator=torch.Generator().manual_seed(0))
+    with isthmus.seeded(0):
+        moved = shifts(2)(Batch(x, x)).input
+    rolled = torch.stack([x.roll((i, j), (2, 3)) for i in range(-2, 3) for j in range(-2, 3)])  # (25, b, …)
+    matches = (rolled == moved).flatten(2).all(2)  # (25, b)
+    assert matches.sum(0).eq(1).all() and matches.any(1).sum() > 12  # each is one of them, and they vary

@@ -81,6 +81,9 @@ class Objective:
     def __add__(self, other: Term | Objective) -> Objective:
         return Objective(self.terms + Objective.of(other).terms)
 
+    def __rmul__(self, weight: Weight) -> Objective:
+        return Objective(tuple(weight * each for each in self.terms))
+
     @classmethod
     def of(cls, objective: Term | Objective) -> Objective:
         """An objective, from one or from a single term."""

@@ -10,6 +10,7 @@ from .noise import (
     salt_and_pepper,
 )
 from .patches import hide_patches
+from .views import shifts, two_views
 
 __all__ = [
     "Corruption",
@@ -20,4 +21,6 @@ __all__ = [
     "hide_patches",
     "masking_noise",
     "salt_and_pepper",
+    "shifts",
+    "two_views",
 ]

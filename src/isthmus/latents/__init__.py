@@ -11,6 +11,7 @@ from .labelled import Labelled
 from .latent import Latent
 from .lattices import FiniteScalar, LookupFree
 from .nested import Nested
+from .projected import Projected
 from .quantised import Places, Quantised, Shares, TwoLevels, rotation, straight_through
 from .quantisers import Codebook, Product, Quantiser, Residual
 from .refitted import Refitted
@@ -43,6 +44,7 @@ __all__ = [
     "Petals",
     "Places",
     "Product",
+    "Projected",
     "Quantised",
     "Quantiser",
     "Refitted",

@@ -13,7 +13,7 @@ from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
 from .regularised import contractive, jacobian, orthogonal, rae_gp, rae_l2, rae_sn, variational_dropout
 from .resampled import Resampled, sparse_resampled
-from .self_supervised import masked_autoencoder
+from .self_supervised import contrastive_autoencoder, contrastive_masked_autoencoder, masked_autoencoder
 from .semi_supervised import m2
 from .sparse import (
     matryoshka,
@@ -110,6 +110,8 @@ METHODS = {
         bigan,
         vae_gan,
         masked_autoencoder,
+        contrastive_autoencoder,
+        contrastive_masked_autoencoder,
     )
 }
 

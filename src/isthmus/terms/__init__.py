@@ -1,6 +1,7 @@
 """The things that losses are made of. Each is one equation."""
 
 from .adversarial import fooling, likeness, looks_real, noise_error, rows_fooling, swapping, told
+from .contrast import barlow, covariance, info_nce, invariance, variance, vicreg
 from .discrepancy import imq, mmd, rbf, sliced
 from .disentanglement import decomposed_kl, density_ratio, dip
 from .divergence import capacity, free_bits, kl
@@ -32,6 +33,13 @@ from .surprise import surprise
 from .weights import decoder_decay, orthogonality, weight_kl
 
 __all__ = [
+    "barlow",
+    "covariance",
+    "info_nce",
+    "invariance",
+    "variance",
+    "vicreg",
+    "bit_entropy",
     "capacity",
     "classification",
     "code_size",
