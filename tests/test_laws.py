@@ -156,6 +156,10 @@ CASES = [
     case("semi_aae", f"{FOOLED} + 10.0 * classification", labels, **SMALL, critic=(16,)),
     case("bigan", "swapping + 1.0 * reconstruction", **SMALL, critic=(16,), cycle=1.0),
     case("vae_gan", "likeness + kl", **SMALL, critic=16),
+    case("ebgan", "energy + hinge", **SMALL, noise=4),
+    case(
+        "nae", "energy + -1.0 * warmup(100, 1) * negative_energy + 1.0 * negative_square", **SMALL, steps=100
+    ),
     case("masked_autoencoder", "hidden_reconstruction", dim=8, patch=1, **TINY),
     case("contrastive_autoencoder", "reconstruction + 10.0 * info_nce", **SMALL),
     case(

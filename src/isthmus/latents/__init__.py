@@ -15,11 +15,13 @@ from .projected import Projected
 from .quantised import Places, Quantised, Shares, TwoLevels, rotation, straight_through
 from .quantisers import Codebook, Product, Quantiser, Residual
 from .refitted import Refitted
+from .round import Round
 from .search import kmeans, nearest
 from .sparse import BatchTopK, Counted, Gated, JumpReLU, TopK
 from .spherical import Spherical
 
 __all__ = [
+    "Round",
     "BatchTopK",
     "Bijective",
     "BottomUp",

@@ -22,6 +22,8 @@ from .disentanglement import (
 )
 from .extractors import GreyFeatures, grey_features, inception_features, perceptual_distance
 from .generation import KernelDistance, frechet_distance, kernel_distance
+from .energies import energy
+from .generation import frechet_distance
 from .gradients import gradient_norms
 from .imputation import Imputed, imputed
 from .inference import InferenceGap, Refined, amortisation_gap, best_codes
@@ -97,6 +99,7 @@ __all__ = [
     "elbo",
     "explicitness",
     "factor_vae_score",
+    "energy",
     "frechet_distance",
     "gaussian_rate",
     "gradient_norms",

@@ -3,6 +3,7 @@
 from .adversarial import Adversarial, aae, labelled_aae, semi_aae, wae_gan
 from .densities import flow_vae, hyperspherical_vae, mixture_vae, vamp_vae
 from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
+from .energy import ebgan, nae
 from .ex_post import ex_post, fit_prior
 from .games import bigan, vae_gan
 from .generators import diffusion, gan, info_gan
@@ -109,6 +110,8 @@ METHODS = {
         semi_aae,
         bigan,
         vae_gan,
+        ebgan,
+        nae,
         masked_autoencoder,
         contrastive_autoencoder,
         contrastive_masked_autoencoder,

@@ -5,6 +5,7 @@ from .contrast import barlow, covariance, info_nce, invariance, variance, vicreg
 from .discrepancy import imq, mmd, rbf, sliced
 from .disentanglement import decomposed_kl, density_ratio, dip
 from .divergence import capacity, free_bits, kl
+from .energy import energy, hinge, negative_energy, negative_square
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
 from .quantisation import codebook, commitment, corner_entropy
 from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
@@ -33,6 +34,10 @@ from .surprise import surprise
 from .weights import decoder_decay, orthogonality, weight_kl
 
 __all__ = [
+    "energy",
+    "hinge",
+    "negative_energy",
+    "negative_square",
     "barlow",
     "covariance",
     "info_nce",

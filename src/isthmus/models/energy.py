@@ -1,0 +1,167 @@
+"""Autoencoders whose error is an energy: low at data, where it is learned, and held up elsewhere.
+
+A plain autoencoder is never told what not to reconstruct. Here rows that the model makes, and that are not
+data, are pushed up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..chains import langevin
+from ..latents import Deterministic, Round
+from ..likelihoods.likelihood import Features
+from ..model import Autoencoder, Learner, in_sight
+from ..nets import mlps
+from ..objective import Loss
+from ..recipes import method
+from ..terms import energy, hinge, negative_energy, negative_square, warmup
+from ..terms.energy import energy_of, pulling_away
+from ..trace import NOTHING, Batch
+from .plain import UNIT
+
+
+@method
+def ebgan(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    margin: float = 0.5,
+    pulling: float = 0.1,
+    noise: int = 16,
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Game:
+    """Energy-based GAN: an autoencoder is the critic, and its error the energy, up to a margin.
+
+        critic:      E(x) + max(0, m d − E(G(ε))),   E(x) = ½ ‖x − x̂‖², d numbers a row
+        generator:   E(G(ε)) + λ pulling-away(codes of G(ε))
+
+    `margin` is m; 0.5 is the energy of a row that only the mean stands for, if data have unit variance.
+    `pulling` is λ, 0.1 in the paper; `noise` the width of ε. Tasks use the critic; `model.made(n)` are rows
+    of the generator.
+
+    Reference: Zhao, Mathieu & LeCun, Energy-based Generative Adversarial Network, ICLR 2017,
+    arXiv:1609.03126.
+    """
+    explain = likelihood(features)
+    encoder, decoder = nets(features, hidden, dim, dim, explain.width)
+    _, generator = nets(features, hidden, noise, noise, explain.width)
+    flow = Autoencoder(encoder, Deterministic(dim), decoder, explain, energy + hinge(margin))
+    return Game(flow, generator, noise, pulling)
+
+
+@method
+def nae(
+    features: Features,
+    dim: int = 8,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    temperature: float = 0.04,
+    steps: int = 100,
+    square: float = 1.0,
+    walk: tuple[int, float] = (10, 0.1),
+    search: tuple[int, float] = (10, 0.2),
+    nets: Callable[..., Any] = mlps,
+    likelihood: Callable[..., Any] = UNIT,
+) -> Normalised:
+    """Normalised autoencoder: maximum likelihood of p(x) = exp(−E(x) / T) / Z, E(x) = ½ ‖x − x̂‖².
+
+        T ∇ −log p(x) = ∇E(x) − E_{x⁻ ~ p} ∇E(x⁻)
+
+    x⁻ ends a Langevin chain that starts on the decoder's manifold: at g(z), where a chain over codes on a
+    sphere, of energy E(g(z)), has ended. So what is rebuilt though it is no data is found and pushed up.
+    `search` are number and size of the steps over codes, `walk` over rows; T is the variance that p has
+    across the manifold. For `steps` steps the push grows from nothing: before that, an autoencoder. `square`
+    weighs E(x⁻)² / d, which bounds it. The authors keep chains in a buffer; here each starts anew.
+
+    Reference: Yoon, Noh & Park, Autoencoding Under Normalization Constraints, ICML 2021, arXiv:2105.05735.
+    """
+    explain = likelihood(features)
+    encoder, decoder = nets(features, hidden, dim, dim, explain.width)
+    push = -1.0 * (warmup(steps) * negative_energy) + square * negative_square
+    flow = Autoencoder(encoder, Round(dim), decoder, explain, energy + push)
+    return Normalised(flow, temperature, walk, search)
+
+
+class Game(Learner):
+    """A critic that is an autoencoder, and a generator that makes rows of low energy to it."""
+
+    def __init__(self, autoencoder: Autoencoder, generator: nn.Module, noise: int, pulling: float):
+        super().__init__()
+        self.autoencoder, self.generator, self.noise, self.pulling = autoencoder, generator, noise, pulling
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        return {"critic": self.autoencoder.parameters(), "generator": self.generator.parameters()}
+
+    def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
+        trace = self.autoencoder(batch, noisy=True, step=step)
+        yield "critic", self.autoencoder.objective(self, trace)
+        rows = in_sight(self.made(len(trace.code.z)), batch.context)
+        codes = self.autoencoder.encode(rows, **batch.context).z
+        found = {"made_energy": energy_of(self.autoencoder, rows, batch.context)}
+        found["pulling_away"] = pulling_away(codes)
+        yield "generator", Loss(found, {"made_energy": 1.0, "pulling_away": self.pulling})
+
+    def made(self, n: int) -> Tensor:
+        """(n, ...): rows that the generator makes of noise."""
+        like = next(self.generator.parameters())
+        made: Tensor = self.autoencoder.likelihood(
+            self.generator(like.new_empty(n, self.noise).normal_())
+        ).mean
+        return made
+
+    @torch.no_grad()
+    def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
+        """What the critic is to push up: rows of the generator, hidden where those of the batch are."""
+        rows: Tensor = in_sight(self.made(n), context)
+        return rows
+
+
+class Normalised(Learner):
+    """An autoencoder that pushes up the energy of what it draws from itself."""
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        temperature: float,
+        walk: tuple[int, float],
+        search: tuple[int, float],
+        limit: float = 3.0,
+    ):
+        super().__init__()
+        self.autoencoder, self.temperature, self.walk, self.search = autoencoder, temperature, walk, search
+        self.limit = limit
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        return {"autoencoder": self.autoencoder.parameters()}
+
+    def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
+        trace = self.autoencoder(batch, noisy=True, step=step)
+        yield "autoencoder", self.autoencoder.objective(self, trace)
+
+    def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
+        """(n, ...): ends of chains over codes, then over rows; hidden where the batch's rows are."""
+        flow, shared = self.autoencoder, {"temperature": self.temperature, "limit": self.limit}
+        assert isinstance(flow.latent, Round)
+        context = {name: value for name, value in context.items() if name != "observed"}
+
+        def made(z: Tensor) -> Tensor:
+            rows: Tensor = flow.decode(z, **context).mean
+            return rows
+
+        z = langevin(
+            lambda z: energy_of(flow, made(z), context),
+            flow.latent.sample(n),
+            *self.search,
+            onto=flow.latent.onto,
+            **shared,
+        )
+        with torch.no_grad():
+            x = made(z)
+        return langevin(lambda x: energy_of(flow, x, context), x, *self.walk, **shared)

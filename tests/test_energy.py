@@ -1,0 +1,167 @@
+"""Energies: chains against densities whose moments are known, and what holds the error up elsewhere."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+import isthmus
+from isthmus import Batch
+from isthmus.chains import langevin
+from isthmus.latents import Round
+from isthmus.metrics import energy as energies
+from isthmus.models import autoencoder, ebgan, nae
+from isthmus.models.energy import Game, Normalised
+from isthmus.terms.energy import energy_of, pulling_away
+from isthmus.training import fit
+
+MEAN, DEVIATION = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 2.0])
+
+
+def quadratic(x: Tensor) -> Tensor:
+    return 0.5 * ((x - MEAN) / DEVIATION).square().sum(1)
+
+
+def walked(step: float, temperature: float, steps: int = 400, scale: float = 1.0) -> Tensor:
+    """4000 chains; with `scale`, drift and noise belong to different step sizes: the classical mismatch."""
+    with isthmus.seeded(0):
+        return langevin(
+            lambda x: scale * quadratic(x), torch.zeros(4000, 2), steps, step, temperature=temperature
+        )
+
+
+# The sampler
+
+
+@pytest.mark.parametrize("temperature", [0.25, 1.0])
+def test_chains_end_with_the_moments_of_the_density(temperature):
+    x = walked(0.3, temperature)
+    # an AR(1) in each dimension, of which the stationary variance is known exactly at any step size
+    variance = temperature * DEVIATION**2 / (1 - 0.3**2 / (4 * temperature * DEVIATION**2))
+    decayed = (1 - 0.3**2 / (2 * temperature * DEVIATION**2)) ** 400
+    torch.testing.assert_close(x.mean(0), MEAN * (1 - decayed), atol=0.12, rtol=0)
+    expected = variance * (1 - decayed**2)
+    torch.testing.assert_close(x.var(0), expected, atol=0, rtol=0.08)  # 3.6 standard errors of 4000 chains
+
+
+def test_control_noise_of_another_step_size_has_another_variance():
+    x = walked(0.3, 1.0, scale=4.0)  # a drift four times too strong for its noise: temperature 1/4
+    assert abs(float(x.var(0)[0]) / float(DEVIATION[0] ** 2) - 1) > 0.5
+
+
+def test_two_wells_are_filled_by_their_depth():
+    """exp(−E) with wells at ±1, the right one log 3 deeper: three of four chains end there."""
+
+    def wells(x: Tensor) -> Tensor:
+        a, b = ((x[:, 0] - m).square() / (2 * 0.6**2) for m in (-1.0, 1.0))
+        return -torch.logsumexp(torch.stack([-a, -b + math.log(3)]), 0)
+
+    with isthmus.seeded(0):
+        x = langevin(wells, torch.randn(4000, 1), 400, 0.2)
+    density = torch.linspace(-6, 6, 4001)[:, None]
+    weight = (-wells(density)).softmax(0)
+    share, mean = float(weight[density[:, 0] > 0].sum()), float(weight @ density[:, 0])
+    assert float((x > 0).float().mean()) == pytest.approx(share, abs=0.03)
+    assert float(x.mean()) == pytest.approx(mean, abs=0.07)
+
+
+def test_chains_stay_where_they_are_put_and_no_drift_is_longer_than_allowed():
+    place = Round(4)
+    with isthmus.seeded(0):
+        z = langevin(lambda z: 1e6 * z.sum(1), place.sample(50), 5, 0.1, onto=place.onto)
+        torch.testing.assert_close(z.norm(dim=1), torch.full((50,), 2.0))
+        x = langevin(lambda x: 1e6 * x.sum(1), torch.zeros(50, 4), 1, 0.1, limit=2.0)
+    assert float((x + 0.1 * 2.0).std()) == pytest.approx(0.1, rel=0.15)  # drift 2 · ε √d along the diagonal
+
+
+def test_codes_are_drawn_evenly_from_the_sphere():
+    with isthmus.seeded(0):
+        z = Round(3).sample(4000)
+    torch.testing.assert_close(z.norm(dim=1), torch.full((4000,), math.sqrt(3)))
+    torch.testing.assert_close(z.T @ z / 4000, torch.eye(3), atol=0.06, rtol=0)
+
+
+# The push
+
+
+def test_its_gradient_is_that_of_the_normalised_likelihood():
+    """In two dimensions, with chains long enough: E(x) − E(x⁻) against E(x) + T log Z by quadrature."""
+    with isthmus.seeded(3):
+        model = nae(2, 2, (4,), temperature=0.5)
+    line = torch.linspace(-6, 6, 161)
+    grid = torch.cartesian_prod(line, line)
+    x = torch.tensor([[0.3, 1.0], [1.2, -0.5]])
+    parameters = [p for p in model.autoencoder.parameters() if p.requires_grad]
+
+    def slope(loss: Tensor) -> Tensor:
+        found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+        return torch.cat([g.flatten() for g in found])
+
+    def each(x: Tensor) -> Tensor:
+        return energy_of(model.autoencoder, x, {})
+
+    log_z = torch.logsumexp(-each(grid) / 0.5, 0)
+    exact = slope(each(x).mean() + 0.5 * log_z)
+    with isthmus.seeded(0):
+        ends = langevin(each, 2 * torch.randn(8000, 2), 200, 0.2, temperature=0.5)
+    found, without = slope(each(x).mean() - each(ends).mean()), slope(each(x).mean())
+    assert float((found - exact).norm()) < 0.1 * float(exact.norm())
+    assert float((without - exact).norm()) > 0.3 * float(
+        exact.norm()
+    )  # control: no push, a plain autoencoder
+
+
+def test_what_is_pulled_apart():
+    same, crossed = torch.ones(4, 3), torch.eye(4)
+    assert float(pulling_away(same)) == pytest.approx(1) and float(pulling_away(-same)) == pytest.approx(1)
+    assert float(pulling_away(crossed)) == 0 == float(pulling_away(same[:1]))
+
+
+def test_the_hinge_lets_go_at_the_margin():
+    with isthmus.seeded(0):
+        model = ebgan(6, 2, (8,), margin=0.5)
+        trace = model.autoencoder(Batch(torch.randn(5, 6), torch.randn(5, 6)))
+    assert isinstance(model, Game)
+    hinge = model.autoencoder.objective.terms[1]
+    for size, expected in ((0.0, True), (100.0, False)):
+        model.negatives = lambda n, context, size=size: size * torch.ones(n, 6)  # type: ignore[method-assign]
+        energy = energy_of(model.autoencoder, model.negatives(5, {}), {})
+        torch.testing.assert_close(hinge(model, trace), (3.0 - energy).clamp(min=0))
+        assert bool((hinge(model, trace) > 0).all()) is expected
+
+
+# What it is for
+
+
+def ring(n: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    angle = 2 * math.pi * torch.rand(n, generator=generator)
+    points = torch.stack([angle.cos(), angle.sin()], 1) * math.sqrt(2)
+    return points + 0.1 * torch.randn(n, 2, generator=generator)
+
+
+def missed(model, x: Tensor) -> float:
+    """Share of (ring, middle) pairs in which the middle has the lower energy: 1 − AUROC."""
+    with isthmus.seeded(0):
+        middle = 0.4 * torch.randn(500, 2)
+    on, off = energies(model, x), energies(model, middle)
+    return float((on[:, None] > off).double().mean())
+
+
+def test_a_hole_that_a_plain_autoencoder_rebuilds_is_found_and_pushed_up():
+    """A code as wide as the row rebuilds everything; only the push tells the ring from its middle."""
+    x, held = ring(1000, 0), ring(500, 1)
+    options = {"epochs": 30, "optimizer": isthmus.training.adam(3e-3), "progress": False}
+    with isthmus.seeded(0):
+        plain, held_up = (
+            autoencoder(2, 2, (64,)),
+            nae(2, 2, (64,), steps=100, temperature=0.02, walk=(20, 0.1)),
+        )
+    assert isinstance(held_up, Normalised)
+    fit(plain, x, **options)
+    fit(held_up, x, **options)
+    assert missed(held_up, held) < 0.05
+    assert missed(plain, held) > 0.2  # control
