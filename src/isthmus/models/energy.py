@@ -7,6 +7,7 @@ data, are pushed up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -147,7 +148,7 @@ class Normalised(Learner):
 
     def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
         """(n, ...): ends of chains over codes, then over rows; hidden where the batch's rows are."""
-        flow, shared = self.autoencoder, {"temperature": self.temperature, "limit": self.limit}
+        flow = self.autoencoder
         assert isinstance(flow.latent, Round)
         context = {name: value for name, value in context.items() if name != "observed"}
 
@@ -155,13 +156,14 @@ class Normalised(Learner):
             rows: Tensor = flow.decode(z, **context).mean
             return rows
 
-        z = langevin(
-            lambda z: energy_of(flow, made(z), context),
-            flow.latent.sample(n),
-            *self.search,
-            onto=flow.latent.onto,
-            **shared,
-        )
+        def over_codes(z: Tensor) -> Tensor:
+            return energy_of(flow, made(z), context)
+
+        def over_rows(x: Tensor) -> Tensor:
+            return energy_of(flow, x, context)
+
+        chain = partial(langevin, temperature=self.temperature, limit=self.limit)
+        z = chain(over_codes, flow.latent.sample(n), *self.search, onto=flow.latent.onto)
         with torch.no_grad():
             x = made(z)
-        return langevin(lambda x: energy_of(flow, x, context), x, *self.walk, **shared)
+        return chain(over_rows, x, *self.walk)
