@@ -296,7 +296,9 @@ def test_shifted_pictures_are_rolled_ones_where_the_edge_is_empty():
     x = torch.zeros(40, 2, 9, 8)
     x[:, :, 3:6, 3:5] = torch.rand(40, 2, 3, 2, generator=torch.Generator().manual_seed(0))
     with isthmus.seeded(0):
-        moved = shifts(2)(Batch(x, x)).input
+        batch = shifts(2)(Batch(x, x))
+    moved = batch.input
+    assert torch.equal(moved, batch.target)  # moved along: no damage
     rolled = torch.stack([x.roll((i, j), (2, 3)) for i in range(-2, 3) for j in range(-2, 3)])  # (25, b, …)
     matches = (rolled == moved).flatten(2).all(2)  # (25, b)
     assert matches.sum(0).eq(1).all() and matches.any(1).sum() > 12  # each is one of them, and they vary

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..trace import Batch
-from .noise import Corruption, damaging
+from .noise import Corruption
 
 
 def two_views(first: Corruption, second: Corruption | None = None) -> Corruption:
@@ -24,18 +24,32 @@ def two_views(first: Corruption, second: Corruption | None = None) -> Corruption
 
 
 def shifts(most: int) -> Corruption:
-    """Pictures (b, c, h, w) moved by up to `most` pixels along each axis, a row at a time; 0 comes in."""
+    """Pictures (b, c, h, w) moved by up to `most` pixels along each axis, each by its own; 0 comes in.
+
+    Not damage but another picture as good: the target moves along, and so does what is `observed`.
+    """
     if most < 1:
         raise ValueError(f"pictures are moved by at least one pixel, not {most}")
 
-    def move(x: Tensor) -> Tensor:
-        if x.dim() != 4:
-            raise ValueError(f"only pictures (b, c, h, w) can be moved; this has shape {tuple(x.shape)}")
-        b, _, h, w = x.shape
-        by = torch.randint(0, 2 * most + 1, (2, b, 1), device=x.device)
-        down, right = by[0] + torch.arange(h, device=x.device), by[1] + torch.arange(w, device=x.device)
-        padded = F.pad(x, (most,) * 4).permute(0, 2, 3, 1)  # (b, h, w, c)
-        rows = torch.arange(b, device=x.device)[:, None, None]
-        return padded[rows, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)
+    def corrupt(batch: Batch) -> Batch:
+        x = batch.input
+        if x.dim() != 4 or batch.target.shape != x.shape:
+            raise ValueError(
+                f"only pictures (b, c, h, w) can be moved; these rows have shape {tuple(x.shape)}"
+            )
+        by = torch.randint(0, 2 * most + 1, (2, len(x), 1), device=x.device)
+        context = dict(batch.context)
+        if "observed" in context:
+            context["observed"] = moved(context["observed"], by, most)
+        return Batch(moved(x, by, most), moved(batch.target, by, most), context)
 
-    return damaging(move)
+    return corrupt
+
+
+def moved(x: Tensor, by: Tensor, most: int) -> Tensor:
+    """(b, c, h, w) by (2, b, 1) pixels down and right, counted from −`most`."""
+    b, _, h, w = x.shape
+    down, right = by[0] + torch.arange(h, device=x.device), by[1] + torch.arange(w, device=x.device)
+    padded = F.pad(x, (most,) * 4).permute(0, 2, 3, 1)  # (b, h, w, c)
+    rows = torch.arange(b, device=x.device)[:, None, None]
+    return padded[rows, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)

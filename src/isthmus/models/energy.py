@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..chains import langevin
-from ..latents import Deterministic, Round
+from ..latents import Deterministic, Latent, Round
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Learner, in_sight
 from ..nets import mlps
@@ -69,6 +69,7 @@ def nae(
     walk: tuple[int, float] = (10, 0.1),
     search: tuple[int, float] = (10, 0.2),
     nets: Callable[..., Any] = mlps,
+    latent: Callable[..., Latent] = Round,
     likelihood: Callable[..., Any] = UNIT,
 ) -> Normalised:
     """Normalised autoencoder: maximum likelihood of p(x) = exp(−E(x) / T) / Z, E(x) = ½ ‖x − x̂‖².
@@ -79,14 +80,15 @@ def nae(
     sphere, of energy E(g(z)), has ended. So what is rebuilt though it is no data is found and pushed up.
     `search` are number and size of the steps over codes, `walk` over rows; T is the variance that p has
     across the manifold. For `steps` steps the push grows from nothing: before that, an autoencoder. `square`
-    weighs E(x⁻)² / d, which bounds it. The authors keep chains in a buffer; here each starts anew.
+    weighs E(x⁻)² / d, which bounds it. The authors keep chains in a buffer; here each starts anew. The sphere
+    alone leaves little to rebuild wrongly; `latent=Deterministic` shows what the push does without it.
 
     Reference: Yoon, Noh & Park, Autoencoding Under Normalization Constraints, ICML 2021, arXiv:2105.05735.
     """
     explain = likelihood(features)
     encoder, decoder = nets(features, hidden, dim, dim, explain.width)
     push = -1.0 * (warmup(steps) * negative_energy) + square * negative_square
-    flow = Autoencoder(encoder, Round(dim), decoder, explain, energy + push)
+    flow = Autoencoder(encoder, latent(dim), decoder, explain, energy + push)
     return Normalised(flow, temperature, walk, search)
 
 
@@ -149,7 +151,7 @@ class Normalised(Learner):
     def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
         """(n, ...): ends of chains over codes, then over rows; hidden where the batch's rows are."""
         flow = self.autoencoder
-        assert isinstance(flow.latent, Round)
+        onto = flow.latent.onto if isinstance(flow.latent, Round) else None
         context = {name: value for name, value in context.items() if name != "observed"}
 
         def made(z: Tensor) -> Tensor:
@@ -163,7 +165,7 @@ class Normalised(Learner):
             return energy_of(flow, x, context)
 
         chain = partial(langevin, temperature=self.temperature, limit=self.limit)
-        z = chain(over_codes, flow.latent.sample(n), *self.search, onto=flow.latent.onto)
+        z = chain(over_codes, flow.latent.sample(n), *self.search, onto=onto)
         with torch.no_grad():
             x = made(z)
         return chain(over_rows, x, *self.walk)
