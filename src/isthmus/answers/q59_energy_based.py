@@ -1,24 +1,24 @@
 """What is an energy-based autoencoder, and why is a reconstruction error alone a poor judge of the unknown?
 
-**In short.** An autoencoder whose error is read as an energy, E(x) = ½ ‖x − x̂‖²: low at data, because that is
-trained, and high elsewhere, because that is trained too. A plain one is told nothing about elsewhere, and
-rebuilds whatever is simple: a blank page better than a page of writing.
+**In short.** An autoencoder whose error is read as an energy, E(x) = ½ ‖x − x̂‖²: low at data, because that
+is trained, and high elsewhere, because that is trained too. A plain one is told nothing about elsewhere,
+and rebuilds whatever is simple: a blank page better than a page of writing.
 
 **Definition.** p(x) = exp(−E(x) / T) / Z. The normalised autoencoder (NAE) climbs its likelihood,
 
     T ∇ −log p(x) = ∇E(x) − E_{x⁻ ~ p} ∇E(x⁻)
 
-The energy-based GAN holds up what a generator makes, to a margin m: E(x) + max(0, m − E(G(ε))), while G seeks
-low energy.
+The energy-based GAN holds up what a generator makes, to a margin m: E(x) + max(0, m − E(G(ε))), while G
+seeks low energy.
 
 **Mathematics.** The second half of the gradient is ∇ log Z, and needs draws of the model. Langevin gives
-them: x ← x − ε²/2T ∇E + ε ξ. For N(0, σ²) its variance is σ²/(1 − ε²/4σ²), which is how a sampler is tested. Chains
-from noise would never find the rows that are rebuilt wrongly. NAE looks for them where they are: a first
-chain over codes, of energy E(g(z)), then one over rows, from the decoder's manifold. At EBGAN's equilibrium made
-rows are like data, and the energy between them is flat.
+them: x ← x − ε²/2T ∇E + ε ξ. For N(0, σ²) its variance is σ²/(1 − ε²/4σ²), which is how a sampler is
+tested. Chains from noise would never find the rows that are rebuilt wrongly. NAE looks for them where they
+are: a first chain over codes, of energy E(g(z)), then one over rows, from the decoder's manifold. At
+EBGAN's equilibrium made rows are like data, and the energy between them is flat.
 
-**Intuition.** A map of valleys. Reconstruction digs at the data and says nothing of the rest of the country;
-where it rains (the chain), water gathers in valleys nobody dug, and these are filled.
+**Intuition.** A map of valleys. Reconstruction digs at the data and says nothing of the rest of the
+country; where it rains (the chain), water gathers in valleys nobody dug, and these are filled.
 
 **When, and when not.** To detect what is unlike training data, when that is simpler than the data: constant
 pictures, MNIST to a model of clothes. No Z is computed, so energies of two models are not
@@ -26,9 +26,10 @@ comparable; for a likelihood take a flow or a bound. It costs chains: tens of pa
 of what it does to digits, a code on a sphere does alone; the push shows where codes are free, at the ring.
 Averages of two digits pass for digits here, under each model in the table.
 
-**Pitfalls.** Drift and noise set separately: another temperature than the one that is told. Energies of made
-rows that run away: add a small square. A buffer of chains that has seen test rows. A latent space without
-bounds, where chains leave. An AUROC against one easy outside set: noise is told from digits by everything.
+**Pitfalls.** Drift and noise set separately: another temperature than the one that is told. Energies of
+made rows that run away: add a small square. A buffer of chains that has seen test rows. A latent space
+without bounds, where chains leave. An AUROC against one easy outside set: noise is told from digits by
+everything.
 
 **Sources.** Yoon, Noh and Park 2021, arXiv:2105.05735 (NAE); Zhao, Mathieu and LeCun 2017, arXiv:1609.03126
 (EBGAN); Du and Mordatch 2019, arXiv:1903.08689 (Langevin); Zhai et al. 2016, arXiv:1605.07717 (anomalies).
@@ -133,9 +134,34 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     shown |= {name: each.detach().numpy() for name, each in drawn.items()}
     rows = {name: (each * scale + mean).clip(0, 1) for name, each in shown.items()}
     alt = "Held-out pictures, grey squares, ends of the chains of a normalised autoencoder, and made rows."
-    return Evidence(
-        claims, [table], [side_by_side("Data, and what the models are pushed away from", alt, rows)]
-    )
+    picture = side_by_side("Data, and what the models are pushed away from", alt, rows)
+    return Evidence(claims, [table], [picture])
+
+
+def alone(model: Normalised) -> Normalised:
+    """The bug: the same model, whose energy falls at the data and is held up nowhere."""
+    model.autoencoder.objective = Objective(model.autoencoder.objective.terms[:1])
+    return model
+
+
+def hole(budget: Budget, push: bool) -> float:
+    """How often a point in a ring's middle has a lower energy than one on it; codes as wide as rows."""
+
+    def ring(seed: int) -> torch.Tensor:
+        with seeded(seed):
+            angle = 2 * torch.pi * torch.rand(1000)
+            points = 2**0.5 * torch.stack([angle.cos(), angle.sin()], 1)
+            return points + 0.1 * torch.randn(1000, 2)
+
+    def build() -> Normalised:
+        options: dict[str, Any] = {"temperature": 0.02, "square": 0.1, "walk": (20, 0.1)}
+        model = nae(2, 2, (64,), latent=Deterministic, **options)
+        return model if push else alone(model)
+
+    model = trained(build, ring(budget.seed + 1), budget, 60, 3e-3)
+    with seeded(budget.seed):
+        middle = 0.4 * torch.randn(1000, 2)
+    return 1 - auroc(energy_by(model), ring(budget.seed + 2).numpy(), middle.numpy())
 
 
 def prepared(train: np.ndarray, test: np.ndarray, mean: float, scale: float, budget: Budget) -> Setting:

@@ -13,26 +13,27 @@ s is the cosine, c all other views of the batch: InfoNCE. Barlow Twins asks inst
 both views be the identity, VICReg that views agree, numbers vary and do not repeat each other. A masked
 autoencoder hides three quarters of a row and guesses them: the task is made out of the row itself.
 
-**Mathematics.** InfoNCE is a cross-entropy over 2n − 1 candidates: log(2n − 1) for codes all alike. The
-log of the candidates minus it bounds from below what views share, and never exceeds that log, so small batches cannot
-tell much. Reconstruction bounds I(x; z), with all that is private to a view; the contrast rewards I(z; x')
-alone. The two disagree about what is private, and the head is meant to be where they
-part; here light can still be read from it too, only it weighs less.
+**Mathematics.** InfoNCE is a cross-entropy over 2n − 1 candidates: log(2n − 1) for codes all alike. The log
+of the candidates minus it bounds from below what views share, and never exceeds that log, so small batches
+cannot tell much. Reconstruction bounds I(x; z), with all that is private to a view; the contrast rewards
+I(z; x') alone. The two disagree about what is private, and the head is meant to be where they part; here
+light can still be read from it too, only it weighs less.
 
 **Intuition.** To draw a face from memory one must remember the lamp; to know it again one must not.
 
-**When, and when not.** Where there are many rows, few labels, and changes known not to matter: light, place,
-crops, dropped genes. The choice of views is supervision in disguise: one that changes the class destroys it.
-Where what matters is also what is large, PCA is enough, and here it beats them all at the same width. Where
-rows must come back whole, keep the reconstruction; for probes alone the contrast by itself may do better.
+**When, and when not.** Where there are many rows, few labels, and changes known not to matter: light,
+place, crops, dropped genes. The choice of views is supervision in disguise: one that changes the class
+destroys it. Where what matters is also what is large, PCA is enough, and here it beats them all at the same
+width. Where rows must come back whole, keep the reconstruction; for probes alone the contrast by itself may
+do better.
 
 **Pitfalls.** Contrasting the code itself, without a head. Views that are the same (the control): rows are
-still told apart, by their light. A loss compared between batch sizes. Numbers normalised over test rows. Masked
-patches whose mean and contrast are borrowed for the picture.
+still told apart, by their light. A loss compared between batch sizes. Numbers normalised over test rows.
+Masked patches whose mean and contrast are borrowed for the picture.
 
 **Sources.** van den Oord et al. 2018, arXiv:1807.03748; Chen et al. 2020, arXiv:2002.05709; Zbontar et al.
-2021, arXiv:2103.03230; Bardes et al. 2022, arXiv:2105.04906; He et al. 2022, arXiv:2111.06377; Huang et al. 2022,
-arXiv:2207.13532 (contrast and masks).
+2021, arXiv:2103.03230; Bardes et al. 2022, arXiv:2105.04906; He et al. 2022, arXiv:2111.06377; Huang et al.
+2022, arXiv:2207.13532 (contrast and masks).
 """
 
 from __future__ import annotations
