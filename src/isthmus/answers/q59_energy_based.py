@@ -38,17 +38,19 @@ everything.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
 from ..chains import langevin
+from ..latents import Deterministic
 from ..metrics import elbo, energy
 from ..model import Learner
 from ..models import autoencoder, ebgan, nae, vae
 from ..models.energy import Game, Normalised
+from ..objective import Objective
 from ..randomness import seeded
 from .common import grey, line, side_by_side, trained
 from .evidence import Budget, Claim, Evidence, Table

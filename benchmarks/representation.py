@@ -1,0 +1,137 @@
+"""What energies tell apart, and what masked codes are worth, on pictures where the answer of others is known.
+
+    ISTHMUS_DATA=… python benchmarks/representation.py outside    # Fashion-MNIST against MNIST
+    ISTHMUS_DATA=… python benchmarks/representation.py masked     # linear probe of a masked autoencoder
+
+Writes `results/<case>.json`. The exit status is 1 where a bar is missed; with `--control` the push, or the
+training, is left out, and the same code must miss its bar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+import isthmus
+from harness import git, machine, write
+from isthmus import Learner, Recipe, fit, seeded
+from isthmus.baselines import pca
+from isthmus.data import load
+from isthmus.metrics import elbo, energy, linear_probe
+from isthmus.models import autoencoder, ebgan, masked_autoencoder, nae, vae
+from isthmus.nets import convs
+from isthmus.runs import versions
+from isthmus.training import adam, cosine
+
+Result = dict[str, Any]
+IMAGE = (1, 28, 28)
+
+
+def trained(build: Recipe, x: Tensor, options: argparse.Namespace, epochs: int) -> Learner:
+    with seeded(options.seed):
+        model: Learner = build(IMAGE)
+    if epochs:
+        steps = epochs * -(-len(x) // options.batch_size)
+        shared = {"batch_size": options.batch_size, "schedule": cosine(steps), "seed": options.seed}
+        fit(model, x, epochs=epochs, optimizer=adam(options.lr), progress=False, **shared)
+    return model.eval()
+
+
+def outside(options: argparse.Namespace) -> Result:
+    """Fashion-MNIST is known, MNIST is not: AUROC of each score on test pictures, greater is stranger."""
+    known, other = load("fashion_mnist"), load("mnist")
+    mean, scale = known.train.x.mean(), known.train.x.std()
+    x, inside, strange = (
+        torch.from_numpy(((part - mean) / scale).astype(np.float32)).view(-1, *IMAGE)
+        for part in (known.train.x[: options.rows], known.test.x[:2000], other.test.x[:2000])
+    )
+    shared: dict[str, Any] = {"dim": 32, "hidden": (32, 64), "nets": convs}
+    steps = options.epochs * -(-len(x) // options.batch_size) // 4
+    models = {
+        "autoencoder": Recipe(autoencoder, **shared),
+        "vae": Recipe(vae, **shared),
+        "ebgan": Recipe(ebgan, **shared),
+        "nae": Recipe(nae, steps=steps, **shared),
+    }
+    found = {}
+    for name, build in models.items():
+        model = trained(build, x, options, options.epochs if not options.control else 0)
+        scores = [
+            -elbo(model, part, samples=10).per_row if name == "vae" else energy(model, part)
+            for part in (inside, strange)
+        ]
+        truth = np.r_[np.zeros(len(inside)), np.ones(len(strange))]
+        found[name] = float(roc_auc_score(truth, torch.cat(scores).numpy()))
+        print(f"{name:14s} AUROC {found[name]:.3f}")
+    best = max(found["nae"], found["ebgan"])
+    bars = {
+        "energy of nae or ebgan: AUROC >= 0.95": best >= 0.95,
+        "above the plain autoencoder's error": best > found["autoencoder"],
+        "above the VAE's -ELBO": best > found["vae"],
+    }
+    return {"auroc": found, "bars": bars}
+
+
+def masked(options: argparse.Namespace) -> Result:
+    """Linear probe of whole codes: a masked autoencoder, the same net as it began, and PCA at that width."""
+    data = load(options.data)
+    x, held = (torch.from_numpy(p.x).view(-1, *IMAGE) for p in (data.train, data.test))
+    x, y = x[: options.rows], data.train.y[: options.rows]
+    build = Recipe(masked_autoencoder, dim=64, patch=4)
+    flat, flat_held = x.flatten(1).numpy(), held.flatten(1).numpy()
+    projector = pca(flat, 64)
+    codes = {"PCA, 64": (projector.transform(flat), projector.transform(flat_held))}
+    for name, epochs in (("untrained", 0), ("masked", 0 if options.control else options.epochs)):
+        model = trained(build, x, options, epochs).autoencoder
+        with torch.no_grad():  # the mean over summary and patches, 64 numbers as PCA has
+            codes[name] = tuple(
+                torch.cat([model.encode(p).z.unflatten(1, (-1, 64)).mean(1) for p in part.split(500)]).numpy()
+                for part in (x, held)
+            )
+    found = {n: linear_probe(a, y, b, data.test.y).score for n, (a, b) in codes.items()}
+    print(found)
+    bars = {f"masked above {name}": found["masked"] > found[name] for name in ("PCA, 64", "untrained")}
+    return {"accuracy": found, "bars": bars}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("case", choices=("outside", "masked"))
+    parser.add_argument("--data", default="mnist", help="of `masked`: mnist or fashion_mnist")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rows", type=int, default=20_000, help="training pictures, the first")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--control", action="store_true", help="untrained: must miss the bars")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    result = {"outside": outside, "masked": masked}[options.case](options)
+    header = {
+        "name": f"representation_{options.case}{'_control' if options.control else ''}",
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": shlex.join(["python", *sys.argv]),
+        "git": git(),
+        "machine": machine(),
+        "versions": versions() | {"isthmus": isthmus.__version__},
+        "seed": options.seed,
+        "threads": options.threads,
+    }
+    path = write(header["name"], header | {"result": result})
+    for bar, holds in result["bars"].items():
+        print(f"{'holds ' if holds else 'MISSED'}  {bar}")
+    print(f"written to {path}")
+    return 0 if all(result["bars"].values()) != options.control else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
