@@ -20,10 +20,9 @@ from .disentanglement import (
     mutual_informations,
     sap,
 )
+from .energies import energy
 from .extractors import GreyFeatures, grey_features, inception_features, perceptual_distance
 from .generation import KernelDistance, frechet_distance, kernel_distance
-from .energies import energy
-from .generation import frechet_distance
 from .gradients import gradient_norms
 from .imputation import Imputed, imputed
 from .inference import InferenceGap, Refined, amortisation_gap, best_codes

@@ -11,7 +11,6 @@ from .invertible import Backwards, Chain, Coupling, Forwards, Invertible, Scalin
 from .patches import Patches
 from .skip import Skip, skips
 from .transformer import PatchDecoder, VisibleEncoder
-from .uncertain import GaussianDropout, SparseDropout, pruned, uncertain
 
 __all__ = [
     "Backwards",

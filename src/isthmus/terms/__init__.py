@@ -8,8 +8,6 @@ from .divergence import capacity, free_bits, kl
 from .energy import energy, hinge, negative_energy, negative_square
 from .jacobian import contraction, decoder_contraction, reconstruction_contraction
 from .quantisation import codebook, commitment, corner_entropy
-from .reconstruction import expected_reconstruction, importance_weighted, reconstruction, squared_error
-from .quantisation import bit_entropy, codebook, commitment
 from .reconstruction import (
     expected_reconstruction,
     hidden_reconstruction,
@@ -44,7 +42,6 @@ __all__ = [
     "invariance",
     "variance",
     "vicreg",
-    "bit_entropy",
     "capacity",
     "classification",
     "code_size",
