@@ -3,8 +3,8 @@
     ISTHMUS_DATA=… python benchmarks/representation.py outside    # Fashion-MNIST against MNIST
     ISTHMUS_DATA=… python benchmarks/representation.py masked     # linear probe of a masked autoencoder
 
-Writes `results/<case>.json`. The exit status is 1 where a bar is missed; with `--control` the push, or the
-training, is left out, and the same code must miss its bar.
+Writes `results/representation_<case>.json`. The exit status is 1 where a bar is missed; with `--control` the
+training is left out, and the same code must miss its bar.
 """
 
 from __future__ import annotations
