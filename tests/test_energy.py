@@ -11,13 +11,10 @@ from torch import Tensor
 import isthmus
 from isthmus import Batch
 from isthmus.chains import langevin
-from isthmus.latents import Deterministic, Round
-from isthmus.metrics import energy as energies
+from isthmus.latents import Round
 from isthmus.models import ebgan, nae
 from isthmus.models.energy import Game
-from isthmus.objective import Objective
 from isthmus.terms.energy import energy_of, pulling_away
-from isthmus.training import fit
 
 MEAN, DEVIATION = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 2.0])
 
@@ -132,34 +129,3 @@ def test_the_hinge_lets_go_at_the_margin(monkeypatch):
         energy = energy_of(model.autoencoder, rows, {})
         torch.testing.assert_close(hinge(model, trace), (3.0 - energy).clamp(min=0))
         assert bool((hinge(model, trace) > 0).all()) is expected
-
-
-# What it is for
-
-
-def ring(n: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    angle = 2 * math.pi * torch.rand(n, generator=generator)
-    points = torch.stack([angle.cos(), angle.sin()], 1) * math.sqrt(2)
-    return points + 0.1 * torch.randn(n, 2, generator=generator)
-
-
-def missed(model, x: Tensor) -> float:
-    """Share of (ring, middle) pairs in which the middle has the lower energy: 1 − AUROC."""
-    with isthmus.seeded(0):
-        middle = 0.4 * torch.randn(500, 2)
-    on, off = energies(model, x), energies(model, middle)
-    return float((on[:, None] > off).double().mean())
-
-
-def test_a_hole_that_is_rebuilt_though_it_is_no_data_is_found_and_pushed_up():
-    """A code as wide as the row, and free, rebuilds everything; only the push tells the ring's middle."""
-    x, held, found = ring(1000, 0), ring(500, 1), {}
-    for push in (True, False):
-        with isthmus.seeded(0):
-            model = nae(2, 2, (64,), temperature=0.02, square=0.1, walk=(20, 0.1), latent=Deterministic)
-        if not push:  # the control
-            model.autoencoder.objective = Objective(model.autoencoder.objective.terms[:1])
-        fit(model, x, epochs=60, optimizer=isthmus.training.adam(3e-3), progress=False)
-        found[push] = missed(model, held)
-    assert found[True] < 0.5 * found[False]
