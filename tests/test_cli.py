@@ -18,6 +18,7 @@ import pytest
 
 from isthmus import Embedder, Recipe
 from isthmus.cli import run
+from isthmus.cli.output import csv
 from isthmus.training.course import Course
 from isthmus.training.progress import Progress
 
@@ -253,6 +254,11 @@ def test_ctrl_c_before_a_checkpoint_leaves_nothing(refused, sales, tmp_path, mon
 
 
 # using a run
+
+
+def test_zero_has_no_sign_in_a_csv():
+    for kind in (np.float32, np.float64):
+        assert csv(np.array([[-0.0, 0.0, -1.5]], kind), ["a", "b", "c"]) == "a,b,c\n0,0,-1.5\n"
 
 
 def test_every_verb_round_trip_on_csv(isthmus, fitted, sales, tmp_path):

@@ -103,13 +103,14 @@ def deliver_table(frame: Any, sink: Sink) -> None:
 
 
 def csv(values: np.ndarray, names: Sequence[str]) -> str:
-    """A header and a line a row; every number reads back as what it was, and NaN is an empty cell."""
+    """A header and a line a row; every number reads back equal to what it was, and NaN is an empty cell."""
     flat = values.reshape(len(values), -1)
     single = flat.dtype == np.float32
 
     def cell(value: float) -> str:
         if value != value:
             return ""
+        value += 0.0  # −0 is 0
         return f"{value:.9g}" if single else repr(value).removesuffix(".0")  # 9 digits tell floats apart
 
     header = ",".join(map(quoted, names))
