@@ -145,7 +145,8 @@ def test_recipes_rows_of_their_own_and_a_suggested_size():
         epochs=2,
     )
     assert {each.name for each in found.results} == {"wide", "narrow"} and found.rows == (200, 100)
-    assert found.dim == 1 and "suggest_dim: 1 dimension should suffice" in found.notes[0]
+    assert found.dim == 1
+    assert found.notes[0].startswith("The code has 1 dimension. suggest_dim: 1 dimension should suffice")
     exact = isthmus.compare(line(), ["linear"], **{**QUICK, "dim": 5, "epochs": 1, "seeds": 1})
     assert "exact" in exact.verdict and "Take PCA" in exact.verdict
 

@@ -280,6 +280,10 @@ def _suggested(x: Array, seed: int) -> tuple[int, str]:
         found = suggest_dim(whole, units="whole", seed=seed)
     except ValueError as error:
         dim = min(8, most)
-        return dim, f"The code has {dim} dimensions, for suggest_dim has nothing to say: {error}."
+        return dim, f"The code has {_wide(dim)}, for suggest_dim has nothing to say: {error}."
     dim = min(found.dim, most)
-    return dim, f"The code has {dim} dimensions. suggest_dim: {found.sentence}"
+    return dim, f"The code has {_wide(dim)}. suggest_dim: {found.sentence}"
+
+
+def _wide(dim: int) -> str:
+    return f"{dim} dimension{'s' * (dim != 1)}"
