@@ -175,7 +175,7 @@ def test_pictures_go_flat_into_methods_that_know_no_other(isthmus, tmp_path):
 def test_conditional_methods_take_labels(isthmus, refused, sales, tmp_path):
     np.save(tmp_path / "y.npy", np.arange(60) % 3)
     command = ("fit", "conditional_vae", sales, "--epochs", 1, "--out", tmp_path / "a")
-    refused(2, "give it labels", *command)
+    refused(2, "learns from labels", *command)
     assert isthmus(*command, "--labels", tmp_path / "y.npy").status == 0
     refused(2, "give it labels", "embed", tmp_path / "a", sales)
     assert isthmus("embed", tmp_path / "a", sales, "--labels", tmp_path / "y.npy").table.shape == (60, 8)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
 
 NAMED_ID = re.compile(
     r"(^|[\W_])(id|uuid|guid|key|index|idx|nr|no)$|^(id|nr)[\W_]|(?-i:[a-z](Id|ID|Nr|No)$)|^unnamed", re.I
@@ -51,6 +50,8 @@ def identifying(values: np.ndarray, name: str) -> str:
     n, numbers = len(values), high - low + 1
     if n < SHARE * numbers or np.gcd.reduce(np.diff(np.sort(values)).astype(np.int64)) > 1:
         return ""
+    from scipy.special import gammaln  # here, as training does without scipy
+
     chance = np.exp(gammaln(numbers + 1) - gammaln(numbers - n + 1) - n * np.log(numbers))
     if chance > CHANCE:
         return ""

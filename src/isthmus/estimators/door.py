@@ -75,7 +75,7 @@ def numbers_of(method: Any, likelihood: Any) -> Any:
     if likelihood != "auto":
         return named_family(likelihood) if isinstance(likelihood, str) else likelihood
     default = inspect.signature(method).parameters.get("likelihood")
-    return gaussian if default is None else default.default
+    return gaussian if default is None or default.default is None else default.default
 
 
 def _numbers(frame: Any) -> Iterator[tuple[Any, np.ndarray]]:

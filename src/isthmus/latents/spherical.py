@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import gammaln, ive
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
@@ -113,6 +112,8 @@ class VonMisesFisher(Posterior):
 
 def log_bessel(order: float, x: np.ndarray) -> np.ndarray:
     """log I_order(x), by scipy; where that underflows, by the leading terms of the series at 0."""
+    from scipy.special import gammaln, ive  # few methods need it, and training goes without
+
     scaled = ive(order, x)
     small = order * np.log(x / 2) - gammaln(order + 1) + np.log1p(np.square(x) / 4 / (order + 1))
     with np.errstate(divide="ignore"):
