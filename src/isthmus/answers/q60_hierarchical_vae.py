@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,8 +89,7 @@ def on_the_ring(budget: Budget, bug: bool) -> tuple[list[Claim], Table, Picture]
     best = probabilistic_pca(x.double().numpy(), 2)
     epochs = budget.pick(30, 200)
     one, two = (
-        trained(lambda dims=dims: linear(dims, epochs * 16, bug), x, budget, epochs, 5e-3)
-        for dims in ((2,), (2, 2))
+        trained(partial(linear, dims, epochs * 16, bug), x, budget, epochs, 5e-3) for dims in ((2,), (2, 2))
     )
     reached, single = (bound(model, x, budget) for model in (two, one))
     used = kl_per_layer(two, x, samples=3, seed=budget.seed)
@@ -205,7 +205,7 @@ def on_digits(budget: Budget, bug: bool) -> tuple[list[Claim], Table, Picture]:
         ],
     )
     again = redrawn(kept, test, 1, budget.seed + 1)
-    shown = {
+    shown: dict[str, Any] = {
         "unseen": test, "both layers kept": drawn[2], "upper kept, a draw": drawn[1],
         "upper kept, another": again, "none kept": drawn[0],
     }  # fmt: skip
