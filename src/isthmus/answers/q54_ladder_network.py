@@ -173,7 +173,7 @@ def bars(names: list[str], cost: list[float], lateral: list[float]) -> Picture:
         axis.legend()
 
     alt = (
-        "Bars for each layer: at the top, the classes, the ladder's error of denoising lies below that of the "
-        "best lateral link; on the hidden layers, which noise from below reaches too, it lies above."
+        "Bars for each layer: at the top, the classes, the ladder's error of denoising lies below that of "
+        "the best lateral link; on the hidden layers, which noise from below reaches too, it lies above."
     )
     return Picture("The cost of denoising on each layer", alt, draw)
