@@ -232,6 +232,7 @@ def test_a_draw_is_called_a_draw(digits):
     assert "a draw" in whole(train, test, 8, linear).verdict
     assert "a draw" in whole(train, test, 8, test + 0.998 * (linear - test)).verdict  # below half a percent
     assert "wins by 2 %" in whole(train, test, 8, test + 0.99 * (linear - test)).verdict
+    assert "one row decides nothing" in whole(train, test[:1], 8, linear[:1] + 1).verdict
     factor = np.array([1.3, 0.7, 1.4, 0.7, 1.0])[:, None]  # better on some rows, worse on others
     few = whole(train, test[:5], 8, test[:5] + factor * (linear - test)[:5])
     assert (

@@ -131,7 +131,12 @@ def _verdict(
     if outcome is Outcome.EXACT:
         sentence += "PCA is exact, there is nothing to win."
     elif outcome is Outcome.DRAW:
-        sentence += f"a draw (below half a percent, or two standard errors on {rows} rows)."
+        why = (
+            "below half a percent, or two standard errors on {} rows"
+            if rows > 1
+            else "one row decides nothing"
+        )
+        sentence += f"a draw ({why.format(rows)})."
     elif outcome is Outcome.WINS:
         sentence += f"the autoencoder wins by {_percent(1 - model.mse / linear.mse)}."
     else:
@@ -147,7 +152,7 @@ def _against_linear(scores: tuple[Score, ...], difference: float, error: float) 
     mean, linear, _ = scores
     if linear.mse <= 1e-20 * mean.mse:  # rounding: as many dimensions as the rows have
         return Outcome.EXACT
-    if abs(difference) <= max(2 * error, 0.005 * linear.mse):
+    if math.isnan(error) or abs(difference) <= max(2 * error, 0.005 * linear.mse):  # NaN: of one row
         return Outcome.DRAW
     return Outcome.WINS if difference > 0 else Outcome.LOSES
 
