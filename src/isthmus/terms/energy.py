@@ -31,7 +31,8 @@ def released(model: Any, trace: Trace) -> dict[str, Tensor]:
     return {"negative_energy": found, "negative_square": found.square() / rows[0].numel()}
 
 
-negative_energy, negative_square = Term("negative_energy", released), Term("negative_square", released)
+negative_energy = Term("negative_energy", released)
+negative_square = Term("negative_square", released)
 
 
 def hinge(margin: float) -> Term:
