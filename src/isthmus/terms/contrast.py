@@ -77,7 +77,9 @@ def spread(model: Any, trace: Trace) -> dict[str, Tensor]:
     }
 
 
-invariance, variance, covariance = (Term(name, spread) for name in ("invariance", "variance", "covariance"))
+invariance = Term("invariance", spread)
+variance = Term("variance", spread)
+covariance = Term("covariance", spread)
 
 
 def projections(model: Any, trace: Trace) -> tuple[Tensor, Tensor]:
