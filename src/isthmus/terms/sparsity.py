@@ -68,7 +68,7 @@ def gate_l1(model: Any, trace: Trace) -> Tensor:
 
 @term
 def gate_reconstruction(model: Any, trace: Trace) -> Tensor:
-    """−log p(x | sg[g](ReLU(π))): the open gates alone must explain the row, by a decoder held still.
+    """−log p(x | ĝ(ReLU(π))): the open gates alone must explain the row, by ĝ, the decoder held still.
 
     It is the gate's only cause to open (Rajamanoharan et al. 2024, section 3, arXiv:2404.16014).
     """
