@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from isthmus import Embedder, Recipe
 from isthmus.cli import run
 from isthmus.cli.output import csv
+from isthmus.data import read_frame
 from isthmus.training.course import Course
 from isthmus.training.progress import Progress
 
@@ -71,6 +73,22 @@ def table(n: int = 60, seed: int = 0) -> np.ndarray:
     generator = np.random.default_rng(seed)
     z = generator.normal(size=(n, 2))
     return 3 + z @ generator.normal(size=(2, 5)) + 0.1 * generator.normal(size=(n, 5))
+
+
+def mixed() -> Any:
+    """A frame of several types, as only Parquet and Arrow hold them."""
+    import pandas
+
+    days = pandas.date_range("2024-01-01", periods=60).as_unit("us")
+    return pandas.DataFrame(
+        {
+            "price": np.linspace(1, 9, 60).astype(np.float32),
+            "rooms": pandas.array([1, 2, None, 4] * 15, "Int64"),
+            "let": [True, False, False] * 20,
+            "town": pandas.Categorical(["Graz", "Wien", "Linz", "Graz"] * 15),
+            "since": days[np.arange(60) * 7 % 60],
+        }
+    )
 
 
 def write_csv(path: Path, x: np.ndarray, columns: list[str] = COLUMNS) -> Path:
@@ -170,6 +188,9 @@ def test_pictures_go_flat_into_methods_that_know_no_other(isthmus, tmp_path):
     assert (tmp_path / "a" / "figures" / "reconstructions.png").is_file()
     isthmus("reconstruct", tmp_path / "a", tmp_path / "x.npy", "--out", tmp_path / "seen.npy")
     assert np.load(tmp_path / "seen.npy").shape == x.shape
+    for verb in (("reconstruct", tmp_path / "a", tmp_path / "x.npy"), ("sample", tmp_path / "a")):
+        isthmus(*verb, "--out", tmp_path / "out.npy")
+        assert np.load(tmp_path / "out.npy").dtype == np.uint8  # pixels came in, and go out
 
 
 def test_conditional_methods_take_labels(isthmus, refused, sales, tmp_path):
@@ -179,7 +200,8 @@ def test_conditional_methods_take_labels(isthmus, refused, sales, tmp_path):
     assert isthmus(*command, "--labels", tmp_path / "y.npy").status == 0
     refused(2, "give it labels", "embed", tmp_path / "a", sales)
     assert isthmus("embed", tmp_path / "a", sales, "--labels", tmp_path / "y.npy").table.shape == (60, 8)
-    assert isthmus("sample", tmp_path / "a", "--rows", 4, "--labels", 2).table.shape == (4, 5)
+    drawn = isthmus("sample", tmp_path / "a", "--rows", 4, "--labels", 2)
+    assert drawn.header == [*COLUMNS, "label"] and (drawn.table[:, -1] == 2).all()
     refused(1, "was not seen in training", "sample", tmp_path / "a", "--rows", 4, "--labels", 7)
 
 
@@ -240,7 +262,9 @@ def test_an_interrupted_fit_goes_on(isthmus, refused, sales, tmp_path, fitted, m
     refused(2, "is not finished", "embed", folder, sales)
     refused(2, "interrupted run with epochs 3, not 4", *command, "--epochs", 4)
     result = isthmus(*command, "--epochs", 3)
-    assert result.status == 0 and "going on" in result.err
+    assert result.status == 0 and "going on" in result.err and "before the interruption" in result.err
+    kept = [json.loads(line)["seconds"] for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert json.loads((folder / "metrics.json").read_text())["training"]["seconds"] >= sum(kept) - 0.01
     assert (folder / "weights.safetensors").read_bytes() == (fitted / "weights.safetensors").read_bytes()
 
 
@@ -298,6 +322,38 @@ def test_rows_as_json(isthmus, refused, fitted, sales, tmp_path):
     assert isthmus("sample", fitted, "-n", 3, "--out", tmp_path / "new.json").out == ""
     assert len(json.loads((tmp_path / "new.json").read_text())) == 3
     refused(2, "name it .json", "embed", fitted, sales, "--json", "--out", tmp_path / "z.csv")
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "json", "parquet", "arrow", "feather"])
+def test_rows_in_every_format_are_the_same_rows(isthmus, fitted, sales, tmp_path, ending):
+    path = tmp_path / f"seen.{ending}"
+    assert isthmus("reconstruct", fitted, sales, "--out", path).status == 0
+    again = read_frame(path)
+    assert list(again.columns) == COLUMNS
+    np.testing.assert_array_equal(again, isthmus("reconstruct", fitted, sales).table)
+
+
+def test_parquet_goes_out_with_the_types_it_came_with(isthmus, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    frame = mixed()
+    frame.to_parquet(tmp_path / "x.parquet")
+    assert isthmus("fit", "vae", tmp_path / "x.parquet", "--epochs", 1, "--out", tmp_path / "a").status == 0
+    for verb, more in (("impute", (tmp_path / "x.parquet",)), ("sample", ("--rows", 5))):
+        assert isthmus(verb, tmp_path / "a", *more, "--out", tmp_path / "out.parquet").status == 0
+        came, went = (parquet.read_schema(tmp_path / name) for name in ("x.parquet", "out.parquet"))
+        assert went.names == came.names and went.types == came.types, verb
+    assert isthmus("sample", tmp_path / "a", "--rows", 5, "--out", tmp_path / "out.tsv").status == 0
+    assert read_frame(tmp_path / "out.tsv").columns.tolist() == frame.columns.tolist()
+
+
+def test_samples_of_a_class_say_which(isthmus, tmp_path):
+    mixed().assign(tree=["oak", "ash"] * 30).to_csv(tmp_path / "x.csv", index=False)
+    command = ("fit", "conditional_vae", tmp_path / "x.csv", "--labels", "tree", "--epochs", 1)
+    assert isthmus(*command, "--out", tmp_path / "a").status == 0
+    for ending in ("csv", "parquet"):
+        path = tmp_path / f"new.{ending}"
+        assert isthmus("sample", tmp_path / "a", "-n", 3, "--labels", "ash", "--out", path).status == 0
+        assert read_frame(path)["tree"].tolist() == ["ash"] * 3
 
 
 def test_written_rows_can_be_read_again(isthmus, fitted, sales, tmp_path):
@@ -438,6 +494,8 @@ def test_unusual_data_work_or_the_reason_is_said(isthmus, tmp_path, name):
         ("there is no file", ["fit", "vae", "nowhere.npy"]),
         ("--epochs", ["fit", "vae", "digits", "--epoch", "3"]),
         ("--epochs", ["fit", "vae", "digits", "--epochs", "many"]),
+        ('did you mean "autoencoder"?', ["fit", "ae", "digits"]),
+        ('did you mean "linear"?', ["compare", "digits", "vae", "pca"]),
         ('did you mean "beta"?', ["fit", "beta_vae", "digits", "--set", "bta=3"]),
         ("beta takes a number, not 'x'", ["fit", "beta_vae", "digits", "--set", "beta=x"]),
         ("name=value", ["fit", "beta_vae", "digits", "--set", "beta"]),
@@ -451,7 +509,7 @@ def test_unusual_data_work_or_the_reason_is_said(isthmus, tmp_path, name):
         ("--held-out is a share", ["fit", "vae", "digits", "--held-out", "1"]),
         ("labels of its own", ["fit", "vae", "digits", "--labels", "y.npy"]),
         ("there is no folder", ["embed", "runs/nowhere", "digits"]),
-        (".csv, .npy or .json", ["embed", "runs/nowhere", "digits", "--out", "z.xlsx"]),
+        (".parquet, .arrow or .feather", ["embed", "runs/nowhere", "digits", "--out", "z.xlsx"]),
         ("Missing argument", ["fit", "vae"]),
     ],
 )

@@ -25,6 +25,7 @@ class Learner(nn.Module, ABC):
 
     autoencoder: Autoencoder  # the part that tasks use: it embeds, reconstructs and samples
     recipe: Recipe | None = None  # how it was built, where a function marked `method` built it
+    betas = (0.9, 0.999)  # of Adam, where nobody says otherwise: players of a game want less momentum
 
     @abstractmethod
     def players(self) -> dict[str, Iterable[nn.Parameter]]:

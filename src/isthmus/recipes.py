@@ -159,9 +159,9 @@ def named(name: str) -> Callable[..., Any]:
 
     function = models.METHODS.get(name.replace("-", "_").lower())
     if function is None:
-        raise ValueError(
-            f"there is no model {name!r}{nearest(name, models.METHODS)}; `isthmus models` lists them all"
-        )
+        meant = models.ALSO_CALLED.get(name.replace("-", "_").lower())
+        near = f' (did you mean "{meant}"?)' if meant else nearest(name, models.METHODS)
+        raise ValueError(f"there is no model {name!r}{near}; `isthmus models` lists them all")
     return function
 
 

@@ -72,7 +72,9 @@ def trained(
         model = build()
     rows = len(x[0] if isinstance(x, tuple) else x)
     steps = epochs * -(-rows // options.get("batch_size", 128))
-    return learned(model, x, budget, epochs=epochs, optimizer=adam(lr), schedule=cosine(steps), **options)
+    return learned(
+        model, x, budget, epochs=epochs, optimizer=adam(lr, model.betas), schedule=cosine(steps), **options
+    )
 
 
 def damaging_both(corruption: Callable[[float], Corruption], level: float) -> Corruption:

@@ -54,7 +54,6 @@ from ..terms.discrepancy import discrepancy, sliced_distance
 from ..trace import Trace
 from .common import codes, grey, line, reconstructed, side_by_side, squared, trained
 from .evidence import Budget, Claim, Evidence, Table
-from .games import played
 
 BUG = "codes are compared with prior draws one by one, and not all with all"
 
@@ -79,7 +78,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         "VAE, σ learned": fit(lambda: vae(wide, dim, hidden)),
         "WAE-MMD": fit(lambda: held(wae_mmd)),
         "sliced WAE": fit(lambda: held(sliced_wae)),
-        "WAE-GAN": played(lambda: wae_gan(wide, dim, hidden), data.train, budget, epochs),
+        "WAE-GAN": trained(lambda: wae_gan(wide, dim, hidden), data.train, budget, epochs),
     }
     seen = {name: measured(model, data.train, data.test, budget) for name, model in models.items()}
     drawn = {name: sampled(model, len(data.test), budget) for name, model in models.items()}

@@ -53,7 +53,6 @@ from ..terms import looks_real, told
 from ..trace import Trace
 from .common import codes, grey, line, side_by_side, trained
 from .evidence import Budget, Claim, Evidence, Table
-from .games import played
 
 BUG = "the code that the reader must tell is drawn anew, not the one that the row was made of"
 KINDS = 10
@@ -70,7 +69,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             model.autoencoder.objective = Objective.of(looks_real + 1.0 * confused)
         return model
 
-    model = played(game, train, budget, epochs)
+    model = trained(game, train, budget, epochs)
     plain = trained(lambda: autoencoder(wide, 16, hidden, likelihood=UNIT), train, budget, epochs)
     plain.latent.fit_prior(torch.from_numpy(codes(plain, train)))
     information = math.log(KINDS) - lost(model, budget)

@@ -50,7 +50,6 @@ from ..models.plain import UNIT
 from ..randomness import seeded
 from .common import codes, grey, line, reconstructed, side_by_side, squared, trained
 from .evidence import Budget, Claim, Evidence, Picture, Table
-from .games import played
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +76,7 @@ def toy(budget: Budget, bug: bool) -> tuple[Pairs, Tensor, Tensor]:
     """A linear BiGAN of 2-D normal rows, prior draws, and where they come back to through G and E."""
     with seeded(budget.seed + 100):
         x, z = torch.randn(4000, 2) @ MIX.T, torch.randn(1000, 2)
-    model = played(lambda: blinded(bigan(2, 2, (), critic=(64, 64), slope=0.0), bug), x, budget, 40, 5e-3)
+    model = trained(lambda: blinded(bigan(2, 2, (), critic=(64, 64), slope=0.0), bug), x, budget, 40, 5e-3)
     with torch.no_grad():
         return model, z, model.autoencoder.encode(model.autoencoder.decode(z).mean).z
 
@@ -93,8 +92,8 @@ def on_digits(budget: Budget, bug: bool) -> tuple[list[Claim], Table, Picture]:
     with seeded(budget.seed):
         untrained = game()
     models = {
-        "BiGAN": played(game, data.train, budget, epochs),
-        "BiGAN with a cycle term": played(lambda: game(1.0), data.train, budget, epochs),
+        "BiGAN": trained(game, data.train, budget, epochs),
+        "BiGAN with a cycle term": trained(lambda: game(1.0), data.train, budget, epochs),
         "autoencoder": trained(
             lambda: autoencoder(wide, dim, hidden, likelihood=UNIT), data.train, budget, epochs
         ),

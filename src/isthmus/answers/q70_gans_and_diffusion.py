@@ -50,7 +50,6 @@ from ..priors import Diffusion, DiffusionPrior, timed
 from ..randomness import seeded
 from .common import codes, count, grey, line, reconstructed, side_by_side, squared, trained
 from .evidence import Budget, Claim, Evidence, Table
-from .games import played
 
 BUG = "the schedule of 1000 steps is cut off after 200: the chain ends before it is noise"
 STEPS = 200
@@ -72,7 +71,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         prior = DiffusionPrior(dim, steps=100)
         prior.fit(own)
     variational = trained(lambda: vae(wide, dim, hidden), train, budget, epochs)
-    game = played(lambda: gan(wide, dim, hidden), train, budget, epochs)
+    game = trained(lambda: gan(wide, dim, hidden), train, budget, epochs)
     walker = trained(chain, train, budget, 2 * epochs)
     n = len(test)
     with torch.no_grad(), seeded(budget.seed):

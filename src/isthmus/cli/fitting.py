@@ -55,10 +55,13 @@ def fit(
         abandon(folder)
         raise
     seconds = time.perf_counter() - started
+    history = embedder.history_
+    before = sum(record["seconds"] for record in history.records[: history.resumed])
     if embedder.schema_ is not None:
         remark("to take a column for something else: --column NAME=KIND, as in --column zip=category")
-    history = embedder.history_
-    remark(f"{len(history.records)} epochs in {seconds:.1f} s: {history.why}")
+    legs = f" ({history.resumed} of them, {before:.1f} s, before the interruption)" if history.resumed else ""
+    seconds += before
+    remark(f"{len(history.records)} epochs in {seconds:.1f} s{legs}: {history.why}")
     found: dict[str, Any] = {
         "model": recipe.name,
         "recipe": repr(embedder.recipe_),
@@ -72,7 +75,7 @@ def fit(
             "columns": given.columns,
             "sha256": fingerprint,
         },
-        "notes": embedder.notes_,
+        "notes": [*given.notes, *embedder.notes_],
         "training": {"epochs": len(history.records), "why": history.why, "seconds": round(seconds, 3)},
     }
     shown, seen, unseen = numeric(embedder, few(train, plan.seed), test)

@@ -18,7 +18,12 @@ Data = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `isthmus fit` wrote.")]
-Out = Annotated[Path | None, typer.Option(help="Where to write, .csv, .npy or .json; stdout if not given.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where to write: .csv, .tsv, .npy, .json, .jsonl, .parquet, .arrow; stdout if not given."
+    ),
+]
 Labels = Annotated[
     str | None,
     typer.Option(help="Labels: a column of the file, a file with one a row, or one label for all rows."),

@@ -6,13 +6,18 @@ import io
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data.errors import needs
 from .misuse import Misuse
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+TYPED = (".parquet", ".arrow", ".feather")
+FORMATS = (*DELIMITERS, ".npy", ".json", ".jsonl", *TYPED)  # of rows, by the ending of --out
 
 
 def say(*lines: str) -> None:
@@ -49,10 +54,11 @@ class Sink(NamedTuple):
         """Refuse a name that says no format, before any work is done.
 
         Raises:
-            Misuse: unless it ends in .csv, .npy or .json.
+            Misuse: unless it has an ending of `FORMATS`.
         """
-        if self.out is not None and self.ending not in (".csv", ".npy", ".json"):
-            raise Misuse(f"--out {self.out}: what is written is .csv, .npy or .json")
+        if self.out is not None and self.ending not in FORMATS:
+            *others, last = FORMATS
+            raise Misuse(f"--out {self.out}: what is written is {', '.join(others)} or {last}")
         if self.out is not None and self.as_json and self.ending != ".json":
             raise Misuse(f"--json and --out {self.out} contradict one another: name it .json")
 
@@ -72,17 +78,28 @@ class Sink(NamedTuple):
             sys.stdout.flush()
 
 
-def deliver(values: np.ndarray, names: Sequence[str], sink: Sink) -> None:
-    """Rows of numbers."""
-    if sink.ending == ".npy":
+def deliver(
+    values: np.ndarray, names: Sequence[str], sink: Sink, beside: Mapping[str, np.ndarray] | None = None
+) -> None:
+    """Rows of numbers, and columns `beside` them, for which .npy has no place."""
+    ending, beside = sink.ending, beside or {}
+    flat, names = values.reshape(len(values), -1), [*names, *beside]
+    if ending == ".npy":
         buffer = io.BytesIO()
         np.save(buffer, values, allow_pickle=False)
         sink.take(buffer.getvalue())
-    elif sink.ending == ".json":
-        flat = values.reshape(len(values), -1).tolist()
-        sink.take((to_json([dict(zip(names, row)) for row in flat]) + "\n").encode())
+    elif ending in (".json", ".jsonl"):
+        cells = zip(flat.tolist(), *(column.tolist() for column in beside.values()))
+        rows = [finite(dict(zip(names, (*row, *others)))) for row, *others in cells]
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        sink.take((to_json(rows) if ending == ".json" else "\n".join(lines)).encode() + b"\n")
+    elif ending in TYPED:
+        with needs("tables", f"writing {ending}"):
+            import pyarrow
+        columns = [pyarrow.array(column) for column in (*flat.T, *beside.values())]
+        sink.take(typed(pyarrow.table(columns, names=names), ending))
     else:
-        sink.take(csv(values, names).encode())
+        sink.take(csv(flat, names, list(beside.values()), DELIMITERS[ending]).encode())
 
 
 def deliver_table(frame: Any, sink: Sink) -> None:
@@ -91,21 +108,42 @@ def deliver_table(frame: Any, sink: Sink) -> None:
     Raises:
         Misuse: for .npy, which holds numbers alone.
     """
-    if sink.ending == ".npy":
-        raise Misuse(f"--out {sink.out}: a table of words and numbers is written as .csv or .json")
-    if sink.ending == ".json":
+    ending = sink.ending
+    if ending == ".npy":
+        others = ", ".join(each for each in FORMATS if each != ".npy")
+        raise Misuse(f"--out {sink.out}: a table of words and numbers is written as one of {others}")
+    if ending in (".json", ".jsonl"):
+        shape: dict[str, Any] = {"indent": 2} if ending == ".json" else {"lines": True}
         text = frame.to_json(
-            orient="records", date_format="iso", double_precision=15, force_ascii=False, indent=2
+            orient="records", date_format="iso", double_precision=15, force_ascii=False, **shape
         )
-        sink.take((text + "\n").encode())
+        sink.take((text.rstrip("\n") + "\n").encode())
+    elif ending in TYPED:
+        import pyarrow
+
+        sink.take(typed(pyarrow.Table.from_pandas(frame, preserve_index=False), ending))
     else:
-        sink.take(frame.to_csv(index=False, lineterminator="\n").encode())
+        sink.take(frame.to_csv(index=False, lineterminator="\n", sep=DELIMITERS[ending]).encode())
 
 
-def csv(values: np.ndarray, names: Sequence[str]) -> str:
+def typed(table: Any, ending: str) -> bytes:
+    """An Arrow table as the file that the ending names."""
+    import pyarrow
+    from pyarrow import feather, parquet
+
+    sink = pyarrow.BufferOutputStream()
+    if ending == ".parquet":
+        parquet.write_table(table, sink)
+    else:
+        feather.write_feather(table, sink)
+    return bytes(sink.getvalue())
+
+
+def csv(
+    values: np.ndarray, names: Sequence[str], beside: Sequence[np.ndarray] = (), delimiter: str = ","
+) -> str:
     """A header and a line a row; every number reads back equal to what it was, and NaN is an empty cell."""
-    flat = values.reshape(len(values), -1)
-    single = flat.dtype == np.float32
+    single = values.dtype == np.float32
 
     def cell(value: float) -> str:
         if value != value:
@@ -113,10 +151,11 @@ def csv(values: np.ndarray, names: Sequence[str]) -> str:
         value += 0.0  # −0 is 0
         return f"{value:.9g}" if single else repr(value).removesuffix(".0")  # 9 digits tell floats apart
 
-    header = ",".join(map(quoted, names))
-    return "\n".join([header, *(",".join(map(cell, row)) for row in flat.tolist())]) + "\n"
+    words = [[quoted(str(value)) for value in column.tolist()] for column in beside]
+    rows = ((*map(cell, row), *others) for row, *others in zip(values.tolist(), *words))
+    return "\n".join(map(delimiter.join, [map(quoted, names), *rows])) + "\n"
 
 
-def quoted(name: str) -> str:
-    """A column's name as a CSV file holds it (RFC 4180)."""
-    return '"' + name.replace('"', '""') + '"' if any(mark in name for mark in ',"\r\n;\t|') else name
+def quoted(text: str) -> str:
+    """A name or a word as a CSV file holds it (RFC 4180)."""
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n;\t|') else text

@@ -84,7 +84,7 @@ def reconstruct(asked: Asked) -> None:
     fitted, rows = asked.opened()
     with remarking(asked.quiet):
         seen = fitted.embedder.reconstruct(rows.x, rows.labels)
-    hand_over(fitted, seen, rows, asked.sink)
+    hand_over(fitted, fitted.embedder.preparation_.typed(seen), rows, asked.sink)
 
 
 def score(asked: Asked) -> None:
@@ -110,10 +110,12 @@ def sample(
     fitted = opened(folder, trust)
     y = checked(fitted, None if labels is None else read_labels(labels, rows))
     drawn = fitted.embedder.sample(rows, y, noise=noise, random_state=seed)
+    asked = {} if y is None else {label_column(folder): y}  # what a row was drawn for stands beside it
     if fitted.embedder.schema_ is not None:
-        deliver_table(fitted.embedder.schema_.written(drawn), sink)
+        deliver_table(fitted.embedder.schema_.written(drawn).assign(**asked), sink)
     else:
-        deliver(drawn, fitted.columns or numbered("x", drawn[0].size), sink)
+        values = fitted.embedder.preparation_.typed(drawn)
+        deliver(values, fitted.columns or numbered("x", drawn[0].size), sink, asked)
 
 
 def evaluate(
@@ -166,6 +168,15 @@ def side_of(folder: Path) -> int | None:
         return planned(folder)[0].size
     except ValueError:  # a run of the library's own, without a plan
         return None
+
+
+def label_column(folder: Path) -> str:
+    """How the run's file called its labels, where they were a column of it."""
+    try:
+        asked = planned(folder)[0].labels
+    except ValueError:  # a run of the library's own, without a plan
+        asked = None
+    return asked if asked and not Path(asked).suffix else "label"
 
 
 def planned(folder: Path) -> tuple[Plan, str]:

@@ -41,6 +41,7 @@ class Preparation:
     grey: bool = False  # images came without a channel axis, and go out without one
     unread: tuple[int, ...] = ()  # columns that never varied in training: explained, but not read
     gaps: bool = False  # whether values were missing in training
+    bytes: bool = False  # whether values came as whole numbers from 0 to 255, as pixels do
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,6 +81,10 @@ class Preparation:
             own[:, list(self.unread)] = constant[list(self.unread)]
         values = np.where(self._column(self.continuous), own, values)
         return values[:, 0] if self.grey else values
+
+    def typed(self, values: np.ndarray) -> np.ndarray:
+        """Values in the data's own units in the type that training rows came in, for a file to hold."""
+        return values.clip(0, 255).round().astype(np.uint8) if self.bytes else values
 
     def log_volume(self, present: Tensor | None) -> np.ndarray | float:
         """Σ log scale over observed elements: log densities of targets minus this are those of the data."""
@@ -175,7 +180,7 @@ def prepare(
     unread = tuple(constant.tolist()) if scaling == "columns" and len(shape) == 1 else ()
     flags = (_brief(continuous), _brief(log))
     gaps = not present.all()
-    return Preparation(shape, shift, scale, *flags, grey, unread, gaps, tuple(notes)), family
+    return Preparation(shape, shift, scale, *flags, grey, unread, gaps, notes=tuple(notes)), family
 
 
 def refuse(explain: Likelihood, x: np.ndarray) -> None:

@@ -6,6 +6,7 @@ import copy
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from operator import add
 from pathlib import Path
@@ -131,7 +132,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         kind = getattr(values_of(X) if self.schema_ is None else x, "dtype", np.dtype(float))
         counts = np.issubdtype(kind, np.integer) and kind != np.uint8
         look: Any = prepare_blocks if isinstance(x, Blocks) else prepare
-        self.preparation_, family = look(x, likelihood, self.scaling, counts=counts)
+        preparation, family = look(x, likelihood, self.scaling, counts=counts)
+        self.preparation_ = replace(preparation, bytes=kind == np.uint8)
         batch_size, epochs, steps = lengths(len(x), self.batch_size, self.epochs)
         facts: dict[str, Any] = {"features": self.preparation_.features, "rows": len(x)}
         facts["steps"] = max(1, steps // 2)  # of a schedule within the method: the second half is steady
@@ -158,7 +160,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             rows,
             epochs=epochs,
             batch_size=batch_size,
-            optimizer=adam(self.lr, weight_decay=self.weight_decay),
+            optimizer=adam(self.lr, self.model_.betas, weight_decay=self.weight_decay),
             schedule=cosine(steps),
             clip=self.clip,
             precision=self.precision,

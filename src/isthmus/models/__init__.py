@@ -118,6 +118,26 @@ METHODS = {
     )
 }
 
+ALSO_CALLED = {  # what people type for a method, where the nearest name would be another one
+    "ae": "autoencoder",
+    "pca": "linear",
+    "dae": "denoising",
+    "sae": "sparse_l1",
+    "sparse": "sparse_l1",
+    "top_k": "sparse_top_k",
+    "cae": "contractive",
+    "cvae": "conditional_vae",
+    "wae": "wae_mmd",
+    "rae": "rae_l2",
+    "mae": "masked_autoencoder",
+    "ali": "bigan",
+    "dip_vae": "dip_vae_i",
+    "tcvae": "beta_tcvae",
+    "vqvae": "vq_vae",
+    "nvae": "top_down_vae",
+    "vdvae": "top_down_vae",
+}
+
 GENERATORS = {function.__name__: function for function in (gan, info_gan, diffusion)}  # for comparison
 
 __all__ = [

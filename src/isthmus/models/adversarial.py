@@ -143,6 +143,8 @@ class Adversarial(Learner):
     batch's context: by default from the latent, whatever the context.
     """
 
+    betas = (0.5, 0.999)  # Tolstikhin et al. 2018, appendix: with more momentum the players circle
+
     def __init__(
         self,
         autoencoder: Autoencoder,

@@ -20,6 +20,11 @@ from ..trace import Batch
 from .adversarial import judging
 from .plain import UNIT
 
+BETAS = (
+    0.5,
+    0.9,
+)  # of games with a penalty on the critic's slope: with more momentum players circle each other
+
 
 @method
 def bigan(
@@ -91,6 +96,8 @@ def vae_gan(
 class Pairs(Learner):
     """An autoencoder whose pairs of row and code a critic compares, from either end."""
 
+    betas = BETAS
+
     def __init__(self, autoencoder: Autoencoder, critic: nn.Module, slope: float = 0.0):
         super().__init__()
         self.autoencoder, self.critic, self.slope = autoencoder, critic, slope
@@ -153,6 +160,8 @@ class RowCritic(nn.Module):
 
 class Likeness(Learner):
     """Three players: an encoder, a decoder, and a critic inside which likeness is measured."""
+
+    betas = BETAS
 
     def __init__(self, autoencoder: Autoencoder, critic: nn.Module, gamma: float, slope: float = 0.0):
         super().__init__()

@@ -24,7 +24,7 @@ from ..priors import Diffusion, timed
 from ..recipes import Recipe, method
 from ..terms import looks_real, noise_error, told
 from ..trace import Batch, Code, Trace
-from .games import RowCritic, judged
+from .games import BETAS, RowCritic, judged
 
 SHARP = Recipe(gaussian, scale=0.1)  # a game ends at the mean; draws get little noise
 
@@ -132,6 +132,8 @@ class Absent(nn.Module):
 
 class Generating(Learner):
     """A decoder of prior draws against a critic of rows; an encoder, if there is one, reads what is made."""
+
+    betas = BETAS
 
     def __init__(self, autoencoder: Autoencoder, critic: nn.Module, slope: float = 0.0):
         super().__init__()

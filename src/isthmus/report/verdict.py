@@ -65,7 +65,7 @@ def advice(study: Study) -> list[str]:
             "method (isthmus models). With few rows, or where columns hang together linearly, PCA is hard to "
             "beat. Samples, scores and filling of gaps may still be of use: judge them by the chapters below."
         )
-    if outcome is Outcome.DRAW and study.codes.shape[1] >= study.x.shape[1]:
+    if outcome in (Outcome.DRAW, Outcome.EXACT) and study.codes.shape[1] >= study.x.shape[1]:
         found.append("The code is as wide as the data; ask for fewer dimensions (--dim).")
     if study.test is not None and len(study.test.x) < 50:
         found.append(f"Only {len(study.test.x)} rows were held out to judge by: the figures are rough.")

@@ -28,12 +28,13 @@ class History:
     """A record an epoch: {"epoch", "step", "train": {term: mean}, "held_out": …, "rate", "seconds"}.
 
     `best` is the index of the record whose weights the model has, where early stopping chose; `why` says what
-    ended training.
+    ended training; the first `resumed` records were there already, in the checkpoint that it went on from.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     best: int | None = None
     why: str = ""
+    resumed: int = 0
 
     def curve(self, name: str, part: str = "train") -> list[float]:
         """A term over the epochs.
@@ -173,7 +174,8 @@ class Course:
         watch.sums, watch.counts = state["sums"], state["counts"]
         if state["best"] is not None:
             self.best, self.best_value = state["best"], state["best_value"]
-        self.history = History(json.loads(state["history"]["records"]), state["history"]["best"])
+        records = json.loads(state["history"]["records"])
+        self.history = History(records, state["history"]["best"], resumed=len(records))
         self.step, self.epoch, self.position = state["at"]
         self.finished = state["finished"]
         self.remember()

@@ -151,7 +151,8 @@ def fit(
             ) from error
     course.settle()
     if ending is not None and course.finished is None:
-        with Progress(progress, epochs, None) as line:
+        pass_of_all = len(rows)  # what follows the epochs goes through rows whole, or nearly so
+        with Progress(progress, epochs, None) as line, fitting_threads(model, rows, pass_of_all, device):
             ending(model, rows, seed, line.tell)
         if run:
             run.add_finished(model)

@@ -48,7 +48,8 @@ def train(
 
     Args:
         batches: as many as there shall be steps; each is a `Batch`, on the model's device.
-        optimizer: parameters -> optimiser, called for every player; `adam(1e-3)` unless given.
+        optimizer: parameters -> optimiser, called for every player; unless given, `adam(1e-3)` with the
+            learner's `betas`.
         clip: largest norm of a player's gradient.
         accumulate: batches whose gradients are averaged before the parameters move; where the batches end in
             between, over those that there are.
@@ -100,7 +101,9 @@ class Turns:
         trained = sum(p.requires_grad for p in model.parameters())
         # where one player owns all there is, naming its parameters would only cost time
         self.inputs = {n: None if len(own) == trained else own for n, own in self.parameters.items()}
-        self.optimizers = {name: (optimizer or adam())(own) for name, own in self.parameters.items()}
+        self.optimizers = {
+            name: (optimizer or adam(betas=model.betas))(own) for name, own in self.parameters.items()
+        }
         self.rates = {n: [g["lr"] for g in o.param_groups] for n, o in self.optimizers.items()}
         self.device = next(model.parameters()).device
         self.autocast = precision == "bf16"
