@@ -65,8 +65,12 @@ def advice(study: Study) -> list[str]:
             "method (isthmus models). With few rows, or where columns hang together linearly, PCA is hard to "
             "beat. Samples, scores and filling of gaps may still be of use: judge them by the chapters below."
         )
-    if outcome in (Outcome.DRAW, Outcome.EXACT) and study.codes.shape[1] >= study.x.shape[1]:
-        found.append("The code is as wide as the data; ask for fewer dimensions (--dim).")
+    width, columns = study.codes.shape[1], len(study.fields)
+    if outcome is not Outcome.WINS and width >= columns > 1:
+        found.append(
+            f"A code of {width} numbers for {columns} columns leaves nothing to find out: "
+            f"ask for fewer (--dim {max(1, columns // 2)})."
+        )
     if study.test is not None and len(study.test.x) < 50:
         found.append(f"Only {len(study.test.x)} rows were held out to judge by: the figures are rough.")
     if not np.isfinite(study.scores).all():
