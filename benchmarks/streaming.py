@@ -6,13 +6,13 @@ python benchmarks/streaming.py npy --gigabytes 0.6     # smaller
 python benchmarks/streaming.py npy --control           # the control: loading it whole must break the bar
 
 The file is generated in a temporary folder (`--folder`) and deleted afterwards. `Embedder("vae")` is fitted
-for an epoch to it, and before and after that to an array of the same width, a tenth as many rows; each side
-in a process of its own. Resident memory is VmHWM, the most that the process ever had in memory, libraries
-and pages of mapped files included. Rows per second are those of the epoch; those of the whole call of
-`fit`, with its passes over the data for scaling, are told too. The file is in the system's cache if it fits
-there; `--cold` drops it from there first. Prints one line and writes
-`benchmarks/results/streaming_<case>.json`; exit status 0 where both bars hold, 1 where one does not, 2
-where the command was used wrongly.
+for an epoch to it, in a process of its own. Resident memory is VmHWM, the most that this process ever had in
+memory, libraries and pages of mapped files included. Rows per second are compared on a file of a sixth as
+many rows, which is streamed too: an epoch over its blocks and one over the same rows as an array, in turns,
+since a machine has fast and slow minutes. Told besides is the same for the whole call of `fit`, with its
+passes over the data for scaling. Files are in the system's cache if they fit there; `--cold` drops the large
+one first. Prints one line and writes `benchmarks/results/streaming_<case>.json`; exit status 0 where both
+bars hold, 1 where one does not, 2 where the command was used wrongly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -31,12 +30,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.harness import RESULTS, Side, Worker, circumstances, write
+from benchmarks.harness import RESULTS, Pair, Side, Worker, alternate, circumstances, compare, write
 
 COLUMNS = 256
 NET = {"hidden": 512, "dim": 16}
 SIDE = "benchmarks.sides.streaming"
 MOST, LEAST = 1500.0, 0.8  # MB resident; of the array's rows per second
+PATIENCE = 7200.0  # seconds that a round may take
 STEP = 65_536  # rows generated at a time
 GROUP = 16_384  # rows of a row group
 
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("case", choices=["npy", "parquet"])
     parser.add_argument("--gigabytes", type=float, default=6.0, help="size of the file (default: 6)")
+    parser.add_argument("--rounds", type=int, default=5, help="epochs of each side, in turns (default: 5)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each side (default: 2)")
     parser.add_argument("--control", action="store_true", help="load the file whole, and do no more")
     parser.add_argument("--cold", action="store_true", help="drop the file from the system's cache first")
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
     asked = parser.parse_args(arguments)
     rows = int(asked.gigabytes * 1e9 / (4 * COLUMNS))
+    if asked.rounds < 2:
+        parser.error(f"--rounds must be 2 or more, for an interval; it is {asked.rounds}")
     if rows < 10 * GROUP:
         parser.error(f"--gigabytes {asked.gigabytes:g} is too little to be streamed")
     free = shutil.disk_usage(asked.folder or tempfile.gettempdir()).free
@@ -69,24 +72,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(asked: argparse.Namespace, rows: int, folder: Path) -> bool:
     """Generate, measure, write the record, print its line; whether the bars hold."""
-    large, small = generate(folder / "large", rows, asked.case), folder / "small.npy"
+    large = generate(folder / "large", rows, asked.case)
     before = os.getloadavg()
     if asked.control:
         answers = {"whole": [once(large, "load", asked.threads)]}
         verdict = {"peak_mb": answers["whole"][0]["peak"], "holds": answers["whole"][0]["peak"] < MOST}
         text = f"loaded whole, {verdict['peak_mb']:.0f} MB are resident"
     else:
-        generate(folder / "small", rows // 10, "npy").rename(small)
         if asked.cold:
             forget(large)
-        arrays = [once(small, "array", asked.threads, seed=0)]
-        blocks = once(large, "blocks", asked.threads, seed=0)
-        arrays.append(once(small, "array", asked.threads, seed=0))
-        answers = {"blocks": [blocks], "array": arrays}
-        verdict = judge(blocks, arrays)
+        whole = once(large, "blocks", asked.threads)
+        part = generate(folder / "part", rows // 6, asked.case)
+        same = part if asked.case == "npy" else generate(folder / "same", rows // 6, "npy")
+        sides = side(same, "array", asked.threads), side(part, "blocks", asked.threads)
+        with (
+            Worker(sides[0], asked.threads, PATIENCE) as array,
+            Worker(sides[1], asked.threads, PATIENCE) as blocks,
+        ):
+            pairs = alternate(array, blocks, asked.rounds, patience=1)
+        answers = {"whole": [whole], "array": [p.a for p in pairs], "blocks": [p.b for p in pairs]}
+        verdict = judge(whole, pairs)
         text = (
             f"{verdict['peak_mb']:.0f} MB resident, {verdict['rows_per_second']:.0f} rows per second, "
-            f"{verdict['share']:.2f} of an array's (whole call of fit: {verdict['share_of_fit']:.2f})"
+            f"{verdict['share']:.2f} ({verdict['interval_95'][0]:.2f}–{verdict['interval_95'][1]:.2f}) of an "
+            f"array's (whole call of fit: {verdict['share_of_fit']:.2f})"
         )
     name = f"streaming_{asked.case}" + ("_control" if asked.control else "")
     record = {
@@ -106,27 +115,26 @@ def run(asked: argparse.Namespace, rows: int, folder: Path) -> bool:
     return bool(verdict["holds"])
 
 
-def once(path: Path, how: str, threads: int, seed: int = 0) -> dict[str, Any]:
+def side(path: Path, how: str, threads: int) -> Side:
+    return Side(how, SIDE, {"path": str(path), "how": how, "threads": threads, **NET})
+
+
+def once(path: Path, how: str, threads: int) -> dict[str, Any]:
     """One round of a side, in a process of its own."""
-    side = Side(how, SIDE, {"path": str(path), "how": how, "threads": threads, **NET})
-    with Worker(side, threads, patience=7200) as worker:
-        return worker.round(seed)
+    with Worker(side(path, how, threads), threads, PATIENCE) as worker:
+        return worker.round(seed=0)
 
 
-def judge(blocks: dict[str, Any], arrays: list[dict[str, Any]]) -> dict[str, Any]:
-    """The most that was resident, and rows per second beside those of the arrays' mean time for a row."""
-
-    def share(key: str) -> float:
-        of_array = statistics.mean(answer[key] / answer["rows"] for answer in arrays)
-        return of_array / (blocks[key] / blocks["rows"])
-
-    peak, speed = blocks["peak"], share("epoch_seconds")
+def judge(whole: dict[str, Any], pairs: Sequence[Pair]) -> dict[str, Any]:
+    """The most that was resident, and the array's time for the same rows over that of blocks."""
+    peak, speed = whole["peak"], compare(pairs, "epoch_seconds")
     return {
         "peak_mb": peak,
-        "rows_per_second": blocks["rows"] / blocks["epoch_seconds"],
-        "share": speed,
-        "share_of_fit": share("seconds"),
-        "holds": peak < MOST and speed >= LEAST,
+        "rows_per_second": whole["rows"] / whole["epoch_seconds"],
+        "share": speed.ratio,
+        "interval_95": [speed.low, speed.high],
+        "share_of_fit": compare(pairs, "seconds").ratio,
+        "holds": peak < MOST and speed.ratio >= LEAST,
     }
 
 

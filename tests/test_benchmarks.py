@@ -260,13 +260,17 @@ def test_the_arithmetic_alone_ends_at_the_weights_of_the_loop_by_hand() -> None:
 
 
 def test_streaming_is_judged_by_memory_and_by_rows_per_second() -> None:
-    arrays = [{"rows": 100, "epoch_seconds": t, "seconds": 2 * t} for t in (1.0, 3.0)]
-    blocks = {"rows": 1000, "epoch_seconds": 24.0, "seconds": 80.0, "peak": 900.0}
-    verdict = streaming.judge(blocks, arrays)
-    assert verdict["share"] == pytest.approx(1 / 1.2) and verdict["share_of_fit"] == pytest.approx(0.5)
+    def pairs(share: float) -> list[harness.Pair]:
+        times = [{"epoch_seconds": t, "seconds": 2 * t} for t in (1.0, 2.0, 3.0)]
+        slow = [{"epoch_seconds": t["epoch_seconds"] / share, "seconds": 8.0} for t in times]
+        return [harness.Pair(a, b, "a", 0.0) for a, b in zip(times, slow)]
+
+    whole = {"rows": 1000, "epoch_seconds": 24.0, "peak": 900.0}
+    verdict = streaming.judge(whole, pairs(0.8001))
+    assert verdict["share"] == pytest.approx(0.8001) and verdict["share_of_fit"] == pytest.approx(0.5)
     assert verdict["holds"] and verdict["rows_per_second"] == pytest.approx(1000 / 24)
-    assert not streaming.judge(blocks | {"peak": 1500.0}, arrays)["holds"]
-    assert not streaming.judge(blocks | {"epoch_seconds": 25.1}, arrays)["holds"]
+    assert not streaming.judge(whole | {"peak": 1500.0}, pairs(0.8001))["holds"]
+    assert not streaming.judge(whole, pairs(0.7999))["holds"]
 
 
 def test_both_files_of_streaming_hold_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
