@@ -192,7 +192,8 @@ def test_labels_may_be_a_column(isthmus, tmp_path):
     status, _, err = isthmus("fit", "conditional_vae", path, *small)
     assert status == 0, err
     status, out, _ = isthmus("sample", tmp_path / "run", "--rows", 3, "--labels", "Graz")
-    assert status == 0 and out.splitlines()[0] == "price,visits"
+    assert status == 0 and out.splitlines()[0] == "price,visits,town"
+    assert all(line.endswith(",Graz") for line in out.splitlines()[1:])
     status, out, _ = isthmus("embed", tmp_path / "run", path, "--labels", "town")
     assert status == 0 and len(out.splitlines()) == 41
     status, out, err = isthmus("evaluate", tmp_path / "run")

@@ -110,8 +110,10 @@ def deliver_table(frame: Any, sink: Sink) -> None:
     """
     ending = sink.ending
     if ending == ".npy":
-        others = ", ".join(each for each in FORMATS if each != ".npy")
-        raise Misuse(f"--out {sink.out}: a table of words and numbers is written as one of {others}")
+        *others, last = (each for each in FORMATS if each != ".npy")
+        raise Misuse(
+            f"--out {sink.out}: a table of words and numbers is written as {', '.join(others)} or {last}"
+        )
     if ending in (".json", ".jsonl"):
         shape: dict[str, Any] = {"indent": 2} if ending == ".json" else {"lines": True}
         text = frame.to_json(
