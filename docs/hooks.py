@@ -144,7 +144,7 @@ def methods() -> str:
 def speed() -> str:
     rows = []
     for record in records():
-        if "interval_95" not in record.get("verdict", {}) or "self_check" in record["name"]:
+        if "sides" not in record or "self_check" in record["name"]:
             continue
         verdict = record["verdict"]
         low, high = verdict["interval_95"]
@@ -165,7 +165,7 @@ def limits() -> str:
     rows = []
     for record in records():
         verdict = record.get("verdict", {})
-        if "holds" in verdict and "interval_95" not in verdict:
+        if "holds" in verdict and "sides" not in record:
             found = ", ".join(
                 f"{name.replace('_', ' ')} {number(value)}"
                 for name, value in verdict.items()
@@ -205,6 +205,8 @@ def table(columns: list[str], rows: list[list[str]]) -> str:
 def number(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return "–".join(map(number, value))
     return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value), quote=False)
 
 
