@@ -251,12 +251,21 @@ def circumstances(name: str, threads: int | None, load_before: tuple[float, ...]
         "schema": SCHEMA,
         "name": name,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join([Path(sys.executable).name, *sys.argv]),
+        "command": command(),
         "git": git(),
         "machine": machine(),
         "threads": threads,
         "load": {"before": list(load_before), "after": list(os.getloadavg())},
     }
+
+
+def command() -> str:
+    """What was typed, but for where the record went, on which no figure depends."""
+    words = list(sys.argv)
+    if "--results" in words:
+        place = words.index("--results")
+        del words[place : place + 2]
+    return shlex.join([Path(sys.executable).name, *words])
 
 
 def write(name: str, result: Mapping[str, Any], folder: Path = RESULTS) -> Path:
