@@ -20,7 +20,7 @@ from isthmus.latents import Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
 from isthmus.models import autoencoder, ex_post, fit_prior, vae, vq_vae
 from isthmus.nets import mlp
-from isthmus.priors import Flow, Mixture, Normal, Prior, Vamp
+from isthmus.priors import Flow, Mixture, Normal, Prior, TwoStage, Vamp, descend
 from isthmus.terms import kl, reconstruction
 from isthmus.training import train
 
@@ -111,6 +111,57 @@ def test_fitting_bends_a_flow_onto_what_no_gaussian_is():
     assert scores["flow"] > scores["normal"] + 0.4
     untrained = Flow(2, 4, (32,), steps=0)  # control: whitened, but not bent
     assert float(fitted(untrained).log_prob(held_out).detach().mean()) < scores["normal"] + 0.1
+
+
+def test_a_second_stage_is_a_bound_that_draws_tighten_and_samples_fall_where_codes_are():
+    far = torch.full((200, 2), 3.0)
+    prior = fitted(TwoStage(2))
+    held_out = rings(1000)
+    with torch.no_grad():
+        drawn = prior.sample(4000)
+        found = {}
+        for draws in (1, 8, 256):
+            prior.draws = draws
+            found[draws] = float(prior.log_prob(held_out).mean())
+        assert prior.log_prob(held_out.view(10, 100, 2)).shape == (10, 100)
+        assert float(prior.log_prob(far).mean()) < found[1] - 3
+    assert found[1] < found[8] < found[256]
+    # no density has a mean above that of the data's own: here an estimate of it by neighbours' kernels
+    truth = float(neighbours(rings(20_000), held_out).log().mean())
+    assert found[256] < truth + 0.1
+    one = fitted(Normal(2))
+    assert found[256] > float(one.log_prob(held_out).mean()) + 0.4
+    near = {name: closeness(z, held_out) for name, z in (("own", drawn), ("normal", one.sample(4000)))}
+    assert near["own"] < 0.5 * near["normal"]
+    with pytest.raises(ValueError, match="one draw or more"):
+        TwoStage(2, draws=0)
+
+
+def test_control_a_second_stage_without_its_kl_draws_elsewhere():
+    """Without log p(u) − log q(u | z) a second autoencoder is trained, whose codes lie anywhere."""
+    x = rings(1500)
+    right, wrong = fitted(TwoStage(2)), TwoStage(2)
+
+    def reconstruction_alone(z: Tensor) -> Tensor:
+        mean, _ = wrong.net["encoder"](z).chunk(2, -1)
+        return (z - wrong.net["decoder"](mean)).square().sum(-1)
+
+    descend(wrong, reconstruction_alone, wrong.white.fit(x), 3000)
+    with torch.no_grad():
+        wrong.log_scale.fill_(-3.0)
+        held_out = rings(1000)
+        assert closeness(right.sample(4000), held_out) < 0.5 * closeness(wrong.sample(4000), held_out)
+
+
+def neighbours(known: Tensor, z: Tensor, width: float = 0.05) -> Tensor:
+    """The density at z (n, 2) by kernels at known points."""
+    gap = torch.cdist(z.double(), known.double()).square()
+    return (gap / (-2 * width**2)).exp().mean(1) / (2 * math.pi * width**2)
+
+
+def closeness(drawn: Tensor, data: Tensor) -> float:
+    """How far draws lie from the data, in the mean."""
+    return float(torch.cdist(drawn, data).min(1).values.mean())
 
 
 def test_units_of_the_codes_do_not_matter_to_a_flow():

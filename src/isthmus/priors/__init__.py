@@ -6,6 +6,7 @@ from .flow import Flow
 from .mixture import Mixture
 from .normal import Normal
 from .prior import Prior, Whitening, descend
+from .two_stage import TwoStage
 from .vamp import Vamp
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Mixture",
     "Normal",
     "Prior",
+    "TwoStage",
     "Vamp",
     "Whitening",
     "descend",

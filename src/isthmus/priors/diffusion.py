@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from ..distributions import LOG_2PI
 from ..likelihoods.likelihood import Features
 from ..nets import mlp, size
-from .prior import Prior
-
-STEPS, RATE = 4000, 2e-3  # that a prior is fitted with
+from .prior import Prior, Whitening, descend
 
 
 class Diffusion(nn.Module):
@@ -170,15 +168,11 @@ class DiffusionPrior(Prior):
     >>> model.autoencoder.decode(prior.sample(100)).mean  # doctest: +SKIP
     """
 
-    location: Tensor
-    spread: Tensor
-
     def __init__(self, dim: int, hidden: Sequence[int] = (128, 128), steps: int = 200):
         super().__init__()
         self.dim = dim
+        self.white = Whitening(dim)
         self.chain = Diffusion(timed(dim, hidden), dim, steps)
-        self.register_buffer("location", torch.zeros(dim))
-        self.register_buffer("spread", torch.ones(dim))
 
     def fit(self, codes: Tensor) -> None:
         """Learn from codes (n, dim), about 4000 steps. Draws come from the global generator.
@@ -186,31 +180,17 @@ class DiffusionPrior(Prior):
         Raises:
             ValueError: for codes of another width.
         """
-        from ..training import adam, cosine
-
         codes = codes.detach().float()
         if codes.dim() != 2 or codes.shape[1] != self.dim:
             raise ValueError(f"codes are (n, {self.dim}) for this prior; these are {tuple(codes.shape)}")
-        self.location.copy_(codes.mean(0))
-        self.spread.copy_(codes.std(0, correction=0).clamp(min=1e-6))
-        z = (codes - self.location) / self.spread
-        optimizer, rate = adam(RATE)(self.chain.parameters()), cosine(STEPS)
-        with torch.enable_grad():
-            for step in range(STEPS):
-                own = z[torch.randint(len(z), (min(256, len(z)),), device=z.device)]
-                self.chain.zero_grad()
-                self.chain.loss(own).mean().backward()
-                optimizer.param_groups[0]["lr"] = RATE * rate(step)
-                optimizer.step()
-        self.chain.zero_grad()
+        descend(self.chain, self.chain.loss, self.white.fit(codes), steps=4000)
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         """(n, dim), by all steps, from the global generator."""
-        return self.location + self.spread * self.chain.sample(n)
+        return self.white.inverse(self.chain.sample(n))
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(..., dim) -> (...): a lower bound of the log density, in nats, estimated by draws: no gradient."""
-        white = ((z - self.location) / self.spread).reshape(-1, self.dim)
-        bound: Tensor = self.chain.bound(white) - self.spread.log().sum()
-        return bound.view(z.shape[:-1])
+        bound: Tensor = self.chain.bound(self.white(z).reshape(-1, self.dim))
+        return bound.view(z.shape[:-1]) + self.white.log_det
