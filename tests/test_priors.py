@@ -116,6 +116,7 @@ def test_fitting_bends_a_flow_onto_what_no_gaussian_is():
 def test_a_second_stage_is_a_bound_that_draws_tighten_and_samples_fall_where_codes_are():
     far = torch.full((200, 2), 3.0)
     prior = fitted(TwoStage(2))
+    assert isinstance(prior, TwoStage)
     held_out = rings(1000)
     with torch.no_grad():
         drawn = prior.sample(4000)
