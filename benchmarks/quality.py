@@ -5,7 +5,6 @@
     python benchmarks/quality.py digits_vae
     python benchmarks/quality.py imputation
     python benchmarks/quality.py planted_dimension
-    ISTHMUS_DATA=… python benchmarks/quality.py mnist_ladder --epochs 6
 
 Each case prints what it measured beside its bar and its baselines, and writes `results/quality_<case>.json`
 with seeds, machine, versions and command. The exit status is 1 where a bar is missed. `--control` switches
@@ -30,14 +29,14 @@ from torch import nn
 
 import isthmus
 from harness import git, machine, write
-from isthmus import Autoencoder, Embedder, Recipe, evaluate, fit, seeded, train
+from isthmus import Autoencoder, Embedder, Recipe, evaluate, fit, seeded
 from isthmus.baselines import filters, mean_predictor, pca
 from isthmus.corruptions import binarise
-from isthmus.data import Rows, load, two_streams
+from isthmus.data import Rows, load
 from isthmus.latents import Gaussian
 from isthmus.likelihoods import bernoulli, gaussian
 from isthmus.metrics import active_units, elbo, log_likelihood, psnr, suggest_dim
-from isthmus.models import denoising, ladder_network
+from isthmus.models import denoising
 from isthmus.nets import mlps
 from isthmus.runs import versions
 from isthmus.terms import kl, reconstruction, warmup
@@ -250,44 +249,9 @@ def imputation(options: argparse.Namespace) -> Result:
     }
 
 
-def mnist_ladder(options: argparse.Namespace) -> Result:
-    """Test error of a ladder network on MNIST with 100 labels, ten of each digit, drawn anew for each draw.
-
-    Steps hold 100 rows with labels and 100 without, as in Rasmus et al. (2015), who have 1.06 % after 150
-    epochs. The control has no costs of denoising, so that only labels teach.
-    """
-    data = load("mnist")
-    x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y).long()
-    test, truth = torch.from_numpy(data.test.x), torch.from_numpy(data.test.y).long()
-    epochs, found, began = options.epochs or 6, [], time.perf_counter()
-    steps = epochs * (len(x) // 100)
-    for draw in range(options.draws):
-        rng = torch.Generator().manual_seed(options.seed + draw)
-        order = torch.randperm(len(x), generator=rng)
-        chosen = torch.cat([order[y[order] == digit][:10] for digit in range(10)])
-        with seeded(options.seed + draw):
-            model = ladder_network(784, costs=(0.0,) if options.control else (1000.0, 10.0, 0.1))
-        stream = two_streams(x[chosen], y[chosen], x, 100, epochs, seed=options.seed + draw)
-        falling = lambda step: min(1.0, 3 * (1 - step / steps))  # noqa: B023, E731 - from two thirds on
-        for report in train(model, stream, adam(2e-3), seed=options.seed + draw, schedule=falling):
-            if report.step % 200 == 0 and report.player == "ladder":
-                print(f"draw {draw}, step {report.step} of {steps}: {report.loss}", flush=True)
-        with torch.no_grad():
-            found.append(100 * float((model.eval().predict(test).argmax(1) != truth).float().mean()))
-        print(f"draw {draw}: error {found[-1]:.2f} %", flush=True)
-    bar = 1.2 if epochs >= 100 else 3.0
-    return {
-        "error_percent": found,
-        "mean": float(np.mean(found)),
-        "epochs": epochs,
-        "training_minutes": (time.perf_counter() - began) / 60,
-        "bars": {f"mean error at most {bar} %": float(np.mean(found)) <= bar},
-    }
-
-
 CASES: dict[str, Callable[[argparse.Namespace], Result]] = {
     case.__name__: case
-    for case in (mnist_likelihood, mnist_denoising, digits_vae, planted_dimension, imputation, mnist_ladder)
+    for case in (mnist_likelihood, mnist_denoising, digits_vae, planted_dimension, imputation)
 }
 
 
@@ -305,7 +269,6 @@ def main() -> int:
     parser.add_argument("--warmup", type=int, default=5000, help="steps over which the KL comes in")
     parser.add_argument("--samples", type=int, default=5000, help="importance samples a row")
     parser.add_argument("--rows", type=int, default=1000, help="test rows for importance sampling")
-    parser.add_argument("--draws", type=int, default=5, help="of the rows that have labels")
     parser.add_argument("--name", default="", help="of the result file, instead of the case's")
     parser.add_argument("--control", action="store_true", help="with the classical bug: must miss the bar")
     options = parser.parse_args()

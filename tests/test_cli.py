@@ -356,6 +356,28 @@ def test_samples_of_a_class_say_which(isthmus, tmp_path):
         assert read_frame(path)["tree"].tolist() == ["ash"] * 3
 
 
+@pytest.mark.parametrize("kind", ["words", "numbers"])
+def test_classes_are_told_by_a_run_that_learned_from_some(isthmus, refused, fitted, sales, tmp_path, kind):
+    names = ["ash", "oak"] if kind == "words" else ["7", "9"]
+    tree = np.where(table()[:, 0] > 3, *names)
+    lines = sales.read_text().splitlines()
+    rows = [f"{row},{name if place % 3 else ''}" for place, (row, name) in enumerate(zip(lines[1:], tree))]
+    (tmp_path / "x.csv").write_text("\n".join([f"{lines[0]},tree", *rows]) + "\n")
+    command = ("fit", "semi_aae", tmp_path / "x.csv", "--labels", "tree", "--dim", 2, "--epochs", 100)
+    assert isthmus(*command, "--out", tmp_path / "a").status == 0
+    told = isthmus("predict", tmp_path / "a", sales, "--out", tmp_path / "y.csv")
+    assert told.status == 0, told.err
+    found = read_frame(tmp_path / "y.csv")
+    assert list(found.columns) == [f"p({name})" for name in names] + ["tree"]
+    chances = found.iloc[:, :2].to_numpy()
+    np.testing.assert_allclose(chances.sum(1), 1, atol=1e-6)
+    likeliest = np.array(names)[chances.argmax(1)]
+    assert (likeliest == found["tree"].map(lambda name: name if kind == "words" else f"{name:g}")).all()
+    assert (likeliest == tree).mean() > 0.85
+    assert isthmus("embed", tmp_path / "a", sales).table.shape == (60, 4)
+    refused(2, "does not tell classes: vae", "predict", fitted, sales)
+
+
 def test_written_rows_can_be_read_again(isthmus, fitted, sales, tmp_path):
     isthmus("reconstruct", fitted, sales, "--out", tmp_path / "seen.csv")
     assert isthmus("score", fitted, tmp_path / "seen.csv").table.shape == (60,)
@@ -631,7 +653,9 @@ def test_damaged_metrics_matter_to_evaluate_alone(isthmus, refused, copy, sales,
 
 @pytest.mark.parametrize(
     "verb",
-    "demo fit compare embed reconstruct score impute sample evaluate models datasets cite version".split(),
+    (
+        "demo fit compare embed reconstruct score impute predict sample evaluate models datasets cite version"
+    ).split(),
 )
 def test_every_verb_helps(isthmus, verb):
     result = isthmus(verb, "--help")

@@ -1,14 +1,17 @@
-"""M2 by hand and by enumeration, and that rows without a label help."""
+"""M2 by hand and by enumeration, that rows without a label help, and who tells classes of rows."""
 
 from __future__ import annotations
 
 import math
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn import clone
 from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -162,8 +165,7 @@ def test_rows_without_a_label_help():
     def error(rows: np.ndarray, labels: np.ndarray, epochs: int) -> float:
         recipe = Recipe("m2", hidden=(64,), width=32, dim=4)
         model = Embedder(recipe, epochs=epochs, random_state=0).fit(rows, labels)
-        guessed = model.classes_[model.transform(x[1200:])[:, 4:].argmax(1)]
-        return float((guessed != y[1200:]).mean())
+        return float((model.predict(x[1200:]) != y[1200:]).mean())
 
     assert error(x[:1200], known, 60) < 0.85 * error(x[given], y[given], 600)
 
@@ -176,3 +178,81 @@ def test_labels_that_say_nothing_are_refused():
         Embedder("m2", epochs=1).fit(x)
     with pytest.raises(DataError, match="None"):
         Embedder("conditional_vae", epochs=1).fit(x, [None, *"abcdefghijk"])
+
+
+TELLING = {
+    "m2": {"hidden": (16,), "width": 8},
+    "semi_aae": {"hidden": (16,), "critic": (16,)},
+    "ladder_network": {"hidden": (16,), "costs": (10.0, 1.0, 0.1)},
+    "gamma_model": {"hidden": (16,)},
+}
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["labels", "control"])
+@pytest.mark.parametrize("name", TELLING)
+def test_classes_are_told_by_whoever_learned_them(name, wrong, tmp_path):
+    """Of three clouds some rows have words for labels; under the control each has its neighbour's."""
+    x, y = blobs()
+    words = np.array(["ash", "birch", "elm"], object)
+    known = words[(y + wrong) % CLASSES]
+    known[60:300] = None
+    recipe = Recipe(name, **TELLING[name])
+    model = Embedder(recipe, dim=8, epochs=80, random_state=0).fit(x[:300], known[:300])
+    found = model.predict(x[300:])
+    right = float((found == words[y[300:]]).mean())
+    assert right < 0.1 if wrong else right > 0.9, right
+    chances = model.predict_proba(x[300:])
+    np.testing.assert_allclose(chances.sum(1), 1)
+    assert (model.classes_[chances.argmax(1)] == found).all()
+    order = np.random.default_rng(0).permutation(300)
+    np.testing.assert_allclose(model.predict_proba(x[300:][order]), chances[order], atol=1e-12)
+    for again in (pickle.loads(pickle.dumps(model)), Embedder.load(model.save(tmp_path))):
+        np.testing.assert_array_equal(again.predict_proba(x[300:]), chances)
+        assert (again.predict(x[300:]) == found).all()
+
+
+def test_a_ladder_tells_what_its_clean_way_up_says():
+    x, y = blobs(120)
+    model = Embedder(Recipe("ladder_network", hidden=(16,)), dim=4, epochs=2, random_state=0).fit(x, y)
+    learner: Any = model.model_
+    with torch.no_grad():
+        by_net = learner.predict(model.preparation_.rows(x).span(0, 120).input).exp()
+    np.testing.assert_allclose(model.predict_proba(x), by_net.numpy(), atol=1e-5)
+    assert model.transform(x).shape == (120, 4)
+
+
+def test_a_label_that_is_known_does_not_change_what_is_told():
+    """M2's code holds the label that it is given; its opinion is of the row alone."""
+    x, y = blobs(60)
+    model = Embedder(Recipe("m2", hidden=(16,), width=8), dim=2, epochs=2, random_state=0).fit(x, y)
+    wrong = (y + 1) % CLASSES
+    assert (model.transform(x, wrong)[:, 2:].argmax(1) == wrong).all()
+    told = model.transform(x)[:, 2:].argmax(1)
+    np.testing.assert_array_equal(model.predict_proba(x).argmax(1), told)
+
+
+@pytest.mark.parametrize("name", ["vae", "conditional_vae", "labelled_aae"])
+def test_who_learns_no_classes_has_none_to_tell(name):
+    model = Embedder(name)
+    assert not hasattr(model, "predict") and not hasattr(model, "predict_proba")
+    with pytest.raises(AttributeError) as told:
+        model.predict(np.zeros((2, 3)))
+    assert f"{name} does not tell classes: ladder_network, gamma_model, m2" in str(told.value.__cause__)
+
+
+def test_m1_and_m2_in_one_line():
+    """M2 on the codes of a VAE that has seen no label: Kingma et al. 2014, section 2.3."""
+    x, y = load_digits(return_X_y=True)
+    known = np.where(np.arange(1200) < 100, y[:1200], -1)
+    m1 = Embedder("vae", dim=10, epochs=60, random_state=0)
+    m2 = Embedder(Recipe("m2", hidden=(64,), width=32), dim=4, epochs=60, random_state=0)
+    pipe = make_pipeline(m1, m2).fit(x[:1200], known)
+    found = pipe.predict(x[1200:])
+    blind = clone(pipe).fit(x[:1200], np.where(known >= 0, np.roll(known, 1), -1)).predict(x[1200:])
+    right = [float((each == y[1200:]).mean()) for each in (found, blind)]
+    assert right[0] > 0.7 and right[1] < 0.3, right  # control: labels of other rows
+    np.testing.assert_allclose(pipe.predict_proba(x[1200:]).sum(1), 1)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(pipe)).predict(x[1200:]), found)
+    np.testing.assert_array_equal(clone(pipe).fit(x[:1200], known).predict(x[1200:]), found)
+    seen = pipe.inverse_transform(pipe.transform(x[1200:]))
+    assert np.square(seen - x[1200:]).mean() < 0.9 * np.square(x[:1200].mean(0) - x[1200:]).mean()

@@ -14,7 +14,7 @@ app = typer.Typer(
 )
 for verb in (
     *(training.demo, training.fit, training.compare),
-    *(rows.embed, rows.reconstruct, rows.score, rows.impute, rows.sample),
+    *(rows.embed, rows.reconstruct, rows.score, rows.impute, rows.predict, rows.sample),
     *(judging.evaluate, judging.doctor, knowing.ask, judging.report),
     *(knowing.models, knowing.datasets, knowing.cite, knowing.version),
 ):

@@ -103,6 +103,25 @@ def impute(asked: Asked) -> None:
     hand_over(fitted, filled, rows, asked.sink)
 
 
+def predict(asked: Asked) -> None:
+    """The probabilities of the classes, and beside them the likeliest, named as labels were.
+
+    Raises:
+        Misuse: for a model that does not tell classes.
+    """
+    asked.sink.check()
+    fitted = opened(asked.folder, asked.trust)
+    embedder = fitted.embedder
+    if not hasattr(embedder, "predict"):
+        raise Misuse(f"{asked.folder} holds a model that does not tell classes: {embedder.recipe_.name}")
+    rows = rows_of(fitted, asked.data, None, asked.quiet)
+    with remarking(asked.quiet):
+        chances = embedder.predict_proba(rows.x)
+    likeliest = embedder.classes_[chances.argmax(1)]
+    names = [f"p({name:g})" if isinstance(name, float) else f"p({name})" for name in embedder.classes_]
+    deliver(chances, names, asked.sink, {label_column(asked.folder): likeliest})
+
+
 def sample(
     folder: Path, rows: int, sink: Sink, labels: str | None, seed: int, trust: Trust, noise: bool
 ) -> None:
@@ -243,11 +262,11 @@ def checked(fitted: Fitted, labels: np.ndarray | None) -> np.ndarray | None:
     """Labels, where the model is conditional.
 
     Raises:
-        Misuse: where it is and there are none.
+        Misuse: where it cannot do without and there are none.
     """
     if "labels" not in fitted.embedder.model_.autoencoder.asks:
         return None
-    if labels is None:
+    if labels is None and not hasattr(fitted.embedder, "predict"):
         raise Misuse(f"the model in {fitted.folder} is conditional: give it labels, --labels y.npy")
     return labels
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
@@ -26,6 +27,7 @@ from ..data.preparation import Family, prepare, refuse
 from ..data.schema import Schema
 from ..data.streams import mapped_rows, numbered, prepare_blocks
 from ..model import Learner
+from ..models import METHODS
 from ..models.ex_post import GMM, refit
 from ..priors import Prior
 from ..randomness import seeded
@@ -33,7 +35,20 @@ from ..recipes import Recipe, parameters
 from ..training import adam, cosine, fit
 from . import folders
 from .door import classes_of, counted, frame_of, lengths, numbers_of, places_of, table_of, values_of
-from .inference import codes, decoded, passes, some
+from .inference import codes, decoded, passes, probabilities, some
+
+
+def tells_classes(embedder: Embedder) -> bool:
+    """Whether the method learns to tell classes from labels that may be few: it counts the `labelled`.
+
+    Raises:
+        AttributeError: where it does not; this is where scikit-learn looks for the reason.
+    """
+    if not embedder._partial():
+        name = embedder._recipe().name
+        known = ", ".join(each for each, method in METHODS.items() if "labelled" in parameters(method))
+        raise AttributeError(f"{name} does not tell classes: {known} do")
+    return True
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -212,6 +227,21 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> np.ndarray:
         """`fit`, then `transform` of the same rows."""
         return self.fit(X, y, **params).transform(X, y)
+
+    @available_if(tells_classes)
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """(n, ...) -> the likeliest class of each row (n,), of methods that learn from few labels.
+
+        >>> Embedder("m2").fit(X, y).predict(X)  # doctest: +SKIP
+
+        In y, rows without a label have None, NaN or −1.
+        """
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+
+    @available_if(tells_classes)
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """(n, ...) -> q(y | x) (n, classes), in the order of `classes_`."""
+        return probabilities(self.model_, self._rows(X, None)).numpy()
 
     def inverse_transform(self, Z: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Codes (n, dim) -> expected rows, in the data's own units."""

@@ -38,6 +38,14 @@ def codes(model: Learner, rows: Rows | MappedRows) -> Tensor:
         return torch.cat([judge.encode(b.input, **b.context).z.float() for b in chunks(rows)])
 
 
+def probabilities(model: Learner, rows: Rows | MappedRows) -> Tensor:
+    """(n, classes), float64: of each class, from the `logits` beside the code of a model that has them."""
+    judge = precise(model)
+    with torch.no_grad():
+        extras = [judge.encode(b.input, **b.context).extra for b in chunks(rows)]
+    return torch.cat([extra["logits"].softmax(-1) for extra in extras])
+
+
 def decoded(model: Learner, z: Tensor, context: Mapping[str, Tensor]) -> Iterator[Distribution]:
     """What the model says of codes (n, dim), each with its part of the context."""
     judge = precise(model)

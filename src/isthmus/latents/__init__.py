@@ -7,7 +7,7 @@ from .flowed import FlowPosterior
 from .gaussian import Gaussian, committed
 from .hierarchical import BottomUp, Ladder, TopDown
 from .imposed import Classed, Imposed, Informed, Petals, Shape, Sphere, SwissRoll
-from .labelled import Labelled
+from .labelled import Judged, Labelled
 from .latent import Latent
 from .lattices import FiniteScalar, LookupFree
 from .nested import Nested
@@ -36,6 +36,7 @@ __all__ = [
     "Gaussian",
     "Imposed",
     "Informed",
+    "Judged",
     "JumpReLU",
     "Kept",
     "Labelled",

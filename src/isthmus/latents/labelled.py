@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..distributions import OneHots
 from ..trace import Code, Stage
+from .deterministic import Deterministic
 from .gaussian import Gaussian
 from .latent import Latent
 
@@ -54,6 +55,29 @@ class Labelled(Latent):
 
     def fit_prior(self, codes: Tensor) -> None:
         """Nothing to learn: the prior is part of the model."""
+
+
+class Judged(Latent):
+    """z = the first `dim` features; the others, logits of `classes`, stand beside it as `extra["logits"]`.
+
+    The code of a classifier that learns in a way of its own, as a ladder network does: what is decoded does
+    not see them.
+    """
+
+    def __init__(self, dim: int, classes: int):
+        super().__init__()
+        self.features, self.dim, self.classes = dim + classes, dim, classes
+        self.plain = Deterministic(dim)
+
+    def forward(self, features: Tensor, noisy: bool) -> Code:
+        z, logits = features.split([self.dim, self.classes], -1)
+        return Code(z, extra={"logits": logits})
+
+    def sample(self, n: int) -> Tensor:
+        return self.plain.sample(n)
+
+    def fit_prior(self, codes: Tensor) -> None:
+        self.plain.fit_prior(codes)
 
 
 CERTAIN = 60.0  # nats by which a known label is ahead of every other

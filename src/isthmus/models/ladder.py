@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..latents import Deterministic
+from ..latents import Judged
 from ..likelihoods.certain import Point
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Learner, in_sight
@@ -93,7 +93,7 @@ def built(
     net = LadderNet((size(features), *above), min(counted, default=len(above)), lateral)
     explain = likelihood(features)
     _, decoder = mlps(features, above[-3:-2], 1, above[-2], explain.width)
-    tasks = Autoencoder(Resting(net), Deterministic(above[-2]), decoder, explain, reconstruction)
+    tasks = Autoencoder(Resting(net), Judged(*above[-2:]), decoder, explain, reconstruction)
     objective = Objective.of(classification(share))
     for floor in counted:
         objective = objective + weights[floor] * denoising(floor)
@@ -161,14 +161,14 @@ class LadderNetwork(Learner):
 
 
 class Resting(nn.Module):
-    """The clean way up to the last hidden floor, by running statistics: an encoder."""
+    """The clean way up, by running statistics: an encoder of [last hidden floor, logits of the classes]."""
 
     def __init__(self, net: LadderNet):
         super().__init__()
         self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net.at_rest(x.flatten(1))[0]
+        return torch.cat(self.net.at_rest(x.flatten(1)), 1)
 
 
 def known(batch: Batch) -> Tensor:

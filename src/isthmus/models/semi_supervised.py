@@ -33,9 +33,10 @@ def m2(
     Context: `labels` (b,), whole numbers below `classes`, −1 where unknown. `labelled` of the `rows` have
     one. The code is [z, y], so that a class can be exchanged and the style kept.
 
-    M1 is a `vae` and any classifier of its codes; M1+M2 this method on the codes of a `vae`. The paper's α is
-    0.1 for a mean over rows, of which one in 500 has a label: each counts 50 fold. Where more have one, that
-    much needs a larger α, or classes are what rows happen to fall into; hence 3.
+    M1 is a `vae` and any classifier of its codes; M1+M2 this method on the codes of a `vae`, a pipeline of
+    two embedders. The paper's α is 0.1 for a mean over rows, of which one in 500 has a label: each counts 50
+    fold. Where more have one, that much needs a larger α, or classes are what rows happen to fall into; hence
+    3.
 
     Reference: Kingma, Rezende, Mohamed & Welling, Semi-Supervised Learning with Deep Generative Models,
     NeurIPS 2014, model M2, arXiv:1406.5298.

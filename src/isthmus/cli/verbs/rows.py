@@ -1,4 +1,4 @@
-"""The verbs that use a run, rows in and rows out: `embed`, `reconstruct`, `score`, `impute`, `sample`."""
+"""The verbs that use a run: `embed`, `reconstruct`, `score`, `impute`, `predict`, `sample`."""
 
 from __future__ import annotations
 
@@ -48,6 +48,24 @@ impute = of_each(
     "Fill missing cells; the others stay as they are.\n\n"
     "Example: isthmus impute runs/a digits --out filled.csv",
 )
+
+
+def predict(
+    run: Run,
+    data: Data,
+    out: Out = None,
+    trust: Trust = None,
+    json: JsonRows = False,
+    quiet: Quiet = False,
+) -> None:
+    """Classes of rows, by a model that learned from few labels.
+
+    Example: isthmus predict runs/a digits --out classes.csv
+    """
+    from .. import using
+    from ..output import Sink
+
+    using.predict(using.Asked(run, data, Sink(out, json), None, using.trusted(trust), quiet))
 
 
 def sample(
