@@ -7,7 +7,6 @@ data, are pushed up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -68,6 +67,8 @@ def nae(
     square: float = 1.0,
     walk: tuple[int, float] = (10, 0.1),
     search: tuple[int, float] = (10, 0.2),
+    chains: int = 1000,
+    anew: float = 0.01,
     nets: Callable[..., Any] = mlps,
     latent: Callable[..., Latent] = Round,
     likelihood: Callable[..., Any] = UNIT,
@@ -76,12 +77,15 @@ def nae(
 
         T ∇ −log p(x) = ∇E(x) − E_{x⁻ ~ p} ∇E(x⁻)
 
-    x⁻ ends a Langevin chain that starts on the decoder's manifold: at g(z), where a chain over codes on a
-    sphere, of energy E(g(z)), has ended. So what is rebuilt though it is no data is found and pushed up.
-    `search` are number and size of the steps over codes, `walk` over rows; T is the variance that p has
-    across the manifold. For `steps` steps the push grows from nothing: before that, an autoencoder. `square`
-    weighs E(x⁻)² / d, which bounds it. The authors keep chains in a buffer; here each starts anew. The sphere
-    alone leaves little to rebuild wrongly; `latent=Deterministic` shows what the push does without it.
+    x⁻ ends a Langevin chain over rows, of which `chains` are kept from step to step; each is continued with
+    probability 1 − `anew`. A new one starts on the decoder's manifold: at g(z), where a chain over codes on a
+    sphere, of energy E(g(z)), has ended. So what is rebuilt though it is no data is found, and kept chains
+    see to it that it is p that is pushed up and not where chains begin: in the plane, where Z is known, short
+    chains that all start anew make the likelihood worse than no push at all. `walk` are number and size of
+    the steps over rows, `search` over codes; T is the variance that p has across the manifold. For `steps`
+    steps the push grows from nothing: before that, an autoencoder. `square` weighs E(x⁻)² / d, which bounds
+    it. The authors keep chains over codes, and start five in a hundred anew. On digits the sphere alone
+    leaves little to rebuild wrongly.
 
     Reference: Yoon, Noh & Park, Autoencoding Under Normalization Constraints, ICML 2021, arXiv:2105.05735.
     """
@@ -89,7 +93,8 @@ def nae(
     encoder, decoder = nets(features, hidden, dim, dim, explain.width)
     push = -1.0 * (warmup(steps) * negative_energy) + square * negative_square
     flow = Autoencoder(encoder, latent(dim), decoder, explain, energy + push)
-    return Normalised(flow, temperature, walk, search)
+    shape = (features,) if isinstance(features, int) else tuple(features)
+    return Normalised(flow, temperature, walk, search, torch.zeros(chains, *shape), anew)
 
 
 class Game(Learner):
@@ -129,17 +134,28 @@ class Game(Learner):
 class Normalised(Learner):
     """An autoencoder that pushes up the energy of what it draws from itself."""
 
+    kept: Tensor
+    begun: Tensor
+
     def __init__(
         self,
         autoencoder: Autoencoder,
         temperature: float,
         walk: tuple[int, float],
         search: tuple[int, float],
+        kept: Tensor,
+        anew: float,
         limit: float = 3.0,
     ):
+        if not 0 <= anew <= 1 or not len(kept):
+            raise ValueError(
+                f"at least one chain is kept, and a share of 0 to 1 starts anew; not {len(kept)} and {anew}"
+            )
         super().__init__()
         self.autoencoder, self.temperature, self.walk, self.search = autoencoder, temperature, walk, search
-        self.limit = limit
+        self.anew, self.limit = anew, limit
+        self.register_buffer("kept", kept)  # (chains, ...): where each stands
+        self.register_buffer("begun", torch.zeros(len(kept), dtype=torch.bool))
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         return {"autoencoder": self.autoencoder.parameters()}
@@ -149,23 +165,38 @@ class Normalised(Learner):
         yield "autoencoder", self.autoencoder.objective(self, trace)
 
     def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
-        """(n, ...): ends of chains over codes, then over rows; hidden where the batch's rows are."""
-        flow = self.autoencoder
-        onto = flow.latent.onto if isinstance(flow.latent, Round) else None
+        """(n, ...): where chains over rows have come; hidden where the batch's rows are.
+
+        In train() the chains are kept there; in eval() they stay, so that no held-out row moves them.
+        """
         context = {name: value for name, value in context.items() if name != "observed"}
+        at = torch.randint(len(self.kept), (n,), device=self.kept.device)
+        new = (torch.rand(n, device=at.device) < self.anew) | ~self.begun[at]
+        x = self.kept[at]
+        if new.any():
+            its = {k: v[new] if isinstance(v, Tensor) and len(v) == n else v for k, v in context.items()}
+            x[new] = self.started(int(new.sum()), its)
+        x = self.chain(lambda x: energy_of(self.autoencoder, x, context), x, *self.walk)
+        if self.training:
+            self.kept[at], self.begun[at] = x, True
+        return x
+
+    def started(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
+        """(n, ...): on the decoder's manifold, at codes where chains of energy E(g(z)) have ended."""
+        flow = self.autoencoder
 
         def made(z: Tensor) -> Tensor:
             rows: Tensor = flow.decode(z, **context).mean
             return rows
 
-        def over_codes(z: Tensor) -> Tensor:
-            return energy_of(flow, made(z), context)
-
-        def over_rows(x: Tensor) -> Tensor:
-            return energy_of(flow, x, context)
-
-        chain = partial(langevin, temperature=self.temperature, limit=self.limit)
-        z = chain(over_codes, flow.latent.sample(n), *self.search, onto=onto)
+        z = self.chain(
+            lambda z: energy_of(flow, made(z), context),
+            flow.latent.sample(n),
+            *self.search,
+            onto=flow.latent.onto if isinstance(flow.latent, Round) else None,
+        )
         with torch.no_grad():
-            x = made(z)
-        return chain(over_rows, x, *self.walk)
+            return made(z)
+
+    def chain(self, energy: Callable[[Tensor], Tensor], x: Tensor, *steps: Any, **options: Any) -> Tensor:
+        return langevin(energy, x, *steps, temperature=self.temperature, limit=self.limit, **options)
