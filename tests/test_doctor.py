@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from isthmus import Embedder, Recipe
+from isthmus.baselines import probabilistic_pca
 from isthmus.cli import run
 from isthmus.cli.settings import arguments
-from isthmus.diagnostics import CHECKS, Diagnosis, examine
+from isthmus.diagnostics import CHECKS, Bars, Curves, Diagnosis, Finding, Spread, decoding, examine
+from isthmus.diagnostics.critics import Opinions
+from isthmus.diagnostics.regularisation import FAR, _nearest
+from isthmus.likelihoods import gaussian
 from isthmus.recipes import named
+
+pytest.importorskip("pandas")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import doctor  # noqa: E402
 
 FAST: dict[str, Any] = {"batch_size": 32, "lr": 5e-3, "random_state": 0}
 
@@ -142,6 +154,104 @@ def test_a_code_as_wide_as_the_data():
     assert "identity" not in names(examine(noisy, TRAIN))  # noise keeps it from handing rows through
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("plant", doctor.PLANTS)
+def test_what_is_planted_is_found(plant, seed):
+    assert doctor.finds(plant, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run_", doctor.HEALTHY)
+def test_no_alarm_in_a_run_that_is_well(run_):
+    assert doctor.alarms(run_, 0) == []
+
+
+def test_every_check_is_planted_somewhere():
+    assert {name for name, _ in doctor.PLANTS.values()} == set(CHECKS)
+
+
+@pytest.mark.parametrize("dim", [2, 12])
+def test_codes_that_follow_the_prior_leave_a_twentieth_of_its_draws_outside(dim):
+    """Exchangeable: whatever the dimension. The control: codes half as wide as the prior."""
+    draw = np.random.default_rng(0)
+    known, held, prior = draw.normal(size=(3, 2000, dim))
+
+    def outside(scale: float) -> float:
+        usual = _nearest(scale * held, scale * known)
+        return float((_nearest(prior, scale * known) > np.quantile(usual, FAR)).mean())
+
+    assert abs(outside(1.0) - 0.05) < 3 * np.sqrt(2 * 0.05 * 0.95 / 2000)
+    assert outside(0.5) > 0.3
+
+
+def test_the_rate_that_data_support_is_that_of_probabilistic_pca():
+    """Σ ½ log λ/σ² is the mean KL of its exact posterior; the control counts variances, not their logs."""
+    pca = probabilistic_pca(TRAIN, 3)
+    mean, spread = pca.posterior(TRAIN)
+    kl = 0.5 * (np.square(mean) + np.square(spread) - 1).sum(1).mean() - np.log(spread).sum()
+    ratio = pca.eigenvalues[:3] / pca.variance
+    assert 0.5 * np.log(ratio).sum() == pytest.approx(kl, rel=1e-6)
+    assert 0.5 * (ratio - 1).sum() > 2 * kl
+
+
+def test_a_calibrated_decoder_has_residuals_of_its_own_size(variational):
+    """σ² = the mean squared residual at draws of the posterior (Rybkin et al. 2021); a fixed one has not."""
+
+    def size(embedder: Embedder) -> float:
+        patient: list[Any] = []
+        CHECKS["spy"] = lambda each: patient.append(each)  # type: ignore[func-returns-value]
+        try:
+            examine(embedder, TRAIN)
+        finally:
+            del CHECKS["spy"]
+        return float(np.square(patient[0].train.standard).mean())
+
+    assert size(variational) == pytest.approx(1, rel=0.15)
+    fixed = Recipe("vae", dim=2, likelihood=Recipe(gaussian, scale=0.05))
+    assert size(Embedder(fixed, epochs=30, **FAST).fit(TRAIN)) > 4
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (3, 6, 7)])
+def test_energy_is_all_there_over_frequencies(shape):
+    """Parseval; and a filter with a known response leaves its square of the energy."""
+    x = np.random.default_rng(0).normal(size=(5, int(np.prod(shape))))
+    power = decoding._power(x, shape)
+    np.testing.assert_allclose(power.sum((1, 2)), np.square(x).sum(1))
+    picture = x.reshape(-1, *shape)
+    smooth = (picture + np.roll(picture, 1, -1)) / 2  # response cos(π f)
+    response = np.cos(np.pi * np.fft.rfftfreq(shape[-1])) ** 2
+    np.testing.assert_allclose(decoding._power(smooth.reshape(5, -1), shape), power * response, atol=1e-9)
+
+
+def test_the_best_critic_of_two_gaussians_is_right_as_often_as_theory_says():
+    """Draws N(0, 1), codes N(−δ, 1): log odds δ z + δ²/2, right Φ(δ/2) of the time."""
+    draw = np.random.default_rng(0)
+    z, codes = draw.normal(size=100_000), draw.normal(size=100_000) - 2
+    best = Opinions(2 * z + 2, 2 * codes + 2)
+    assert best.accuracy == pytest.approx(norm.cdf(1), abs=0.005)
+    assert Opinions(0 * z, 0 * codes - 1e-9).loss == pytest.approx(2 * np.log(2))
+
+
+def test_findings_are_drawn_with_words_for_those_who_do_not_see():
+    pytest.importorskip("matplotlib")
+    from isthmus.report import FIGURES
+    from isthmus.report.charts.findings import finding, named
+
+    assert {named(name) for name in CHECKS} == {name for name in FIGURES if name.startswith("doctor_")}
+    values = np.random.default_rng(0).normal(size=50)
+    pictures = [
+        Bars("what each carries", {"z0": 0.002, "z1": 3.0}, "nats", 0.01, "silent"),
+        Bars("many", {str(i): float(i) for i in range(40)}, "times"),
+        Spread("how they lie", {"codes": values, "draws": 2 * values}, "distance"),
+        Curves("energy", "cycles a pixel", np.arange(4.0), {"data": np.arange(1.0, 5)}, "energy"),
+    ]
+    for picture in pictures:
+        plate = finding(Finding("dead codes", "warning", "3 of 16 are in use.", "do this", picture))
+        assert plate is not None and plate.numbers.rows
+        assert picture.title in plate.alt and "3 of 16 are in use." in plate.alt
+    assert finding(Finding("dead codes", "warning", "3 of 16 are in use.", "do this")) is None
+
+
 def test_gaps_and_frames_are_examined():
     pandas = pytest.importorskip("pandas")
     gaps = TRAIN.copy()
@@ -190,6 +300,13 @@ def test_doctor_on_the_command_line(capsys, tmp_path):
     out, err = capsys.readouterr()
     numbers = json.loads(out)
     assert err == "" and numbers["healthy"] is False and numbers["findings"][0]["severity"] == "problem"
+    out = tmp_path / "found"
+    assert run(["doctor", str(folder), "--out", str(out), "--quiet"]) == 0
+    written = json.loads((out / "doctor.json").read_text())
+    (finding,) = [each for each in written["findings"] if each["name"] == "worse than PCA"]
+    assert (out / finding["figure"]).read_bytes().startswith(b"\x89PNG") and "PCA" in finding["alt"]
+    assert (out / "doctor.txt").read_text() == text and (out / "doctor_worse_than_pca.csv").is_file()
+    capsys.readouterr()
     other = tmp_path / "other.csv"
     np.savetxt(other, TEST[:7], delimiter=",", header=",".join("abcdefgh"), comments="")
     assert run(["doctor", str(folder), str(other)]) == 0 and "7 held-out rows" in capsys.readouterr().out

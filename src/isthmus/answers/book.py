@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..recipes import nearest
+from ..training import TrainingWarning
 from .evidence import Budget, Evidence
 
 FOLDER = Path(__file__).parent
@@ -45,8 +47,10 @@ class Answer:
         return run
 
     def run(self, budget: Budget | None = None, bug: bool = False) -> Evidence:
-        """The experiment, by default within the quick budget."""
-        return self.experiment(budget or Budget(), bug)
+        """The experiment, by default within the quick budget. What training warns of is there on purpose."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingWarning)
+            return self.experiment(budget or Budget(), bug)
 
     def _module(self) -> ModuleType:
         return importlib.import_module(f"{__package__}.q{self.number:02}_{self.name}")

@@ -5,17 +5,29 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from ..diagnostics import examine
-from .output import say, show
+from ..diagnostics import Diagnosis, examine
+from ..training import write_atomically
+from .output import say, show, to_json
 from .source import Part
 from .tables import numeric
 from .using import fitted_to, opened, rows_of
 
 
 def doctor(
-    folder: Path, data: str | None, labels: str | None, trust: tuple[str, ...], as_json: bool, quiet: bool
+    folder: Path,
+    data: str | None,
+    labels: str | None,
+    trust: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Examine a run with the rows it was fitted to, and with those held out or given."""
+    if out is not None:
+        from ..report import drawing
+
+        if not drawing.available():
+            raise ImportError(f"--out writes figures, and {drawing.MISSING}")
     fitted = opened(folder, trust)
     plan, original, train, test = fitted_to(folder, "there are no rows to examine it with")
     if data is not None and data != plan.data:
@@ -33,8 +45,31 @@ def doctor(
         y_train=train.labels,
         y_test=None if test is None else test.labels,
         pixels=original.pixels,
+        shape=original.shape,
         blocks=() if schema is None else schema.blocks,
         command=again,
         data=plan.data,
     )
     show(found.to_json() if as_json else str(found))
+    if out is not None:
+        _write(found, out)
+        if not quiet:
+            say(f"written to {out}")
+
+
+def _write(found: Diagnosis, folder: Path) -> None:
+    """`doctor.txt`, `doctor.json`, and a figure a finding as PNG, SVG and CSV."""
+    from ..report import ENDINGS, FIGURES, charts
+    from ..report.page import keep
+
+    for name in FIGURES:
+        for ending in ENDINGS if name.startswith("doctor_") else ():
+            (folder / f"{name}{ending}").unlink(missing_ok=True)  # of an examination before this one
+    plates = {each.name: charts.finding(each) for each in found.findings}
+    record = found.to_json()
+    for finding in record["findings"]:
+        if (plate := plates[finding["name"]]) is not None:
+            keep(plate, folder)
+            finding |= {"figure": f"{plate.name}.png", "alt": plate.alt}
+    write_atomically(folder / "doctor.txt", f"{found}\n".encode())
+    write_atomically(folder / "doctor.json", to_json(record).encode())

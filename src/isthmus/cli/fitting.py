@@ -19,7 +19,7 @@ from .folder import UNFINISHED, abandon, begin
 from .holding import few
 from .judging import judge
 from .misuse import Misuse, Stopped
-from .output import say, show, to_json
+from .output import aloud, say, show, to_json
 from .plan import Plan
 from .reporting import write_report
 from .source import Source
@@ -47,7 +47,8 @@ def fit(
     embedder = _embedder(plan, recipe, given, folder, not quiet, tensorboard)
     started = time.perf_counter()
     try:
-        embedder.fit(train.x, train.labels)
+        with aloud(remark):
+            embedder.fit(train.x, train.labels)
     except KeyboardInterrupt:
         how = "the same command goes on from its last checkpoint" if abandon(folder) else "nothing was kept"
         raise Stopped(f"stopped fitting {folder}; {how}") from None

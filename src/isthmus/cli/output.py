@@ -6,7 +6,9 @@ import io
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,26 @@ def say(*lines: str) -> None:
     """A remark; stdout is for results alone."""
     for line in lines:
         print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def aloud(remark: Callable[[str], None]) -> Iterator[None]:
+    """What training warns of is said as it comes, as a remark."""
+    from ..training import TrainingWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TrainingWarning)
+        others = warnings.showwarning
+
+        def tell(message: Any, category: Any, *where: Any, **more: Any) -> None:
+            if not issubclass(category, TrainingWarning):
+                others(message, category, *where, **more)
+                return
+            line = "\r\x1b[2K" if sys.stderr.isatty() else ""  # where the progress stands
+            remark(f"{line}warning, {message}")
+
+        warnings.showwarning = tell
+        yield
 
 
 def show(result: Any) -> None:

@@ -9,26 +9,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..baselines import Comparison, beside
+from ..distributions import Distribution
 from ..estimators import Embedder
-from ..estimators.inference import passes
+from ..estimators.inference import chunks, precise
+from ..likelihoods.family import Positive
+from ..likelihoods.mixed import JointDistribution
+from ..likelihoods.real import Normal
 from ..metrics.arrays import Array
+from ..randomness import seeded
 from ..recipes import Recipe
+from .findings import Finding
 
 ROWS = 4000  # of either part, at most
-
-
-class Finding(NamedTuple):
-    """Something that is wrong, how it shows, and what to do, to be pasted.
-
-    `severity` is "problem" (the model is of no use as it is), "warning" (it could be better) or "note".
-    """
-
-    name: str
-    severity: str
-    evidence: str
-    remedy: str
 
 
 class Half(NamedTuple):
@@ -38,6 +33,8 @@ class Half(NamedTuple):
         target: (n, d), NaN where missing. seen: (n, d), what the model says of them.
         codes: (n, k). kl: (k,), nats a dimension, the mean over rows; None where the code has no posterior.
         indices: (n, p) of a codebook; None where there is none.
+        drawn: (n, k), a draw from each row's posterior; the code itself where that has none.
+        standard: (n, d), (x − g(z)) / σ at that draw, NaN where missing or where the likelihood has no σ.
     """
 
     target: Array
@@ -45,6 +42,8 @@ class Half(NamedTuple):
     codes: Array
     kl: Array | None
     indices: np.ndarray | None
+    drawn: Array
+    standard: Array
 
     @property
     def error(self) -> Array:
@@ -57,14 +56,18 @@ class Half(NamedTuple):
 class Patient(NamedTuple):
     """A fitted model, both halves of its rows, and how it was made.
 
-    `pixels` says that all columns share a unit, and `blocks` where a row holds categories; `command` and
-    `data` are what a remedy begins with and what it speaks of.
+    `rows` and `labels` are those of training as they came, or some of them. `pixels` says that all columns
+    share a unit, `shape` is that of a picture where rows are pictures, and `blocks` says where a row holds
+    categories; `command` and `data` are what a remedy begins with and what it speaks of.
     """
 
     embedder: Embedder
     train: Half
     test: Half | None
+    rows: Any
+    labels: Any
     pixels: bool
+    shape: tuple[int, ...] | None
     command: str
     data: str
     blocks: Sequence[slice] = ()
@@ -78,9 +81,36 @@ class Patient(NamedTuple):
         return int(self.embedder.model_.autoencoder.latent.dim)
 
     @property
+    def again(self) -> str:
+        """The command that fits it anew, as wide as it is, with the method's defaults."""
+        return f"{self.command} --dim {self.dim}"
+
+    @property
+    def fixed_scale(self) -> bool:
+        """Whether the likelihood has a scale that nobody learns."""
+        parts = self.embedder.model_.autoencoder.modules()
+        scales = [part for part in parts if isinstance(part, Positive) and part.name == "scale"]
+        return any(not isinstance(part.choice, str) for part in scales)
+
+    @property
     def judged(self) -> Half:
         """Held-out rows, or where there are none those of training."""
         return self.test or self.train
+
+    @property
+    def held(self) -> str:
+        """What the rows that are judged are called."""
+        return "training rows" if self.test is None else "held-out rows"
+
+    def prior(self, n: int) -> Array:
+        """(n, k): codes that `sample` would decode."""
+        latent = self.embedder.model_.autoencoder.latent
+        with torch.no_grad(), seeded(0):
+            return latent.sample(n).double().flatten(1).numpy()
+
+    def half(self, x: Any, y: Any) -> Half:
+        """What the model makes of other rows."""
+        return _half(self.embedder, x, y)
 
     def argument(self, name: str) -> Any:
         """What the method was given, or its default; None where it takes no such argument."""
@@ -127,7 +157,7 @@ class Diagnosis(NamedTuple):
         """As `--json` gives it."""
         return {
             "healthy": self.healthy,
-            "findings": [each._asdict() for each in self.findings],
+            "findings": [each.to_json() for each in self.findings],
             "looked_for": list(self.looked_for),
         }
 
@@ -143,19 +173,22 @@ def examine(
     y_train: Any = None,
     y_test: Any = None,
     pixels: bool = False,
+    shape: Sequence[int] | None = None,
     blocks: Sequence[slice] | None = None,
     command: str | None = None,
     data: str = "X",
 ) -> Diagnosis:
     """Look for what commonly goes wrong: each check of `CHECKS` says what it found, how it shows, what helps.
 
-    Posterior collapse, dead units and codes, over-fitting, an error above PCA's or the mean's, columns of
-    unequal scale, a code as wide as the data. Some need held-out rows.
+    Posterior collapse, codes that tell too little or leave the prior, dead units and codes, a decoder's scale
+    that is off, critics that are too strong or too weak, over-fitting, an error above PCA's or the mean's,
+    blurred pictures, columns of unequal scale, the identity. Some need held-out rows.
 
     Args:
         embedder: fitted. train: the rows it was fitted to. test: rows it has not seen.
         y_train, y_test: labels, where the method is conditional.
         pixels: whether all columns share a unit, so that unequal spreads mean nothing.
+        shape: of a picture, (h, w) or (c, h, w), where rows are pictures that came laid flat.
         blocks: of encoded rows, the places of categories; by default what the embedder's schema says.
         command: what a remedy begins with; by default `isthmus fit METHOD X`.
         data: what the rows are called, in remedies.
@@ -165,11 +198,18 @@ def examine(
     from .checks import CHECKS
 
     name = embedder.recipe_.name
+    train, y_train = _some(train, y_train)
+    test, y_test = (None, None) if test is None else _some(test, y_test)
     halves = _half(embedder, train, y_train), None if test is None else _half(embedder, test, y_test)
     if blocks is None:
         schema = getattr(embedder, "schema_", None)  # what an earlier version pickled has none
         blocks = () if schema is None else schema.blocks
-    patient = Patient(embedder, *halves, pixels, command or f"isthmus fit {name} {data}", data, blocks)
+    if shape is None and len(embedder.preparation_.shape) == 3:
+        shape = embedder.preparation_.shape
+    patient = Patient(
+        *(embedder, *halves, train, y_train, pixels, None if shape is None else tuple(shape)),
+        *(command or f"isthmus fit {name} {data}", data, blocks),
+    )
     found = [finding for finding in (check(patient) for check in CHECKS.values()) if finding is not None]
     found.sort(key=lambda each: SEVERITIES.index(each.severity))
     rows = "no rows held out" if patient.test is None else f"{len(patient.test.target)} held-out rows"
@@ -177,20 +217,32 @@ def examine(
     return Diagnosis(tuple(found), tuple(CHECKS), who)
 
 
+def _some(x: Any, y: Any) -> tuple[Any, Any]:
+    """At most 4000 rows, drawn at random."""
+    if len(x) <= ROWS:
+        return x, y
+    some = np.sort(np.random.default_rng(0).permutation(len(x))[:ROWS])
+    return x.iloc[some] if hasattr(x, "iloc") else x[some], None if y is None else np.asarray(y)[some]
+
+
 def _half(embedder: Embedder, x: Any, y: Any) -> Half:
-    """One pass over at most 4000 rows, drawn at random."""
-    if len(x) > ROWS:
-        some = np.sort(np.random.default_rng(0).permutation(len(x))[:ROWS])
-        x = x.iloc[some] if hasattr(x, "iloc") else x[some]
-        y = None if y is None else np.asarray(y)[some]
-    targets, seen, codes, kls, indices = [], [], [], [], []
-    for batch, code, output in passes(embedder.model_, embedder._rows(x, y)):
+    """Two passes: at the posteriors' means, and at a draw from each."""
+    model = precise(embedder.model_)
+    targets, seen, codes, kls, indices, drawn, standard = [], [], [], [], [], [], []
+    for batch in chunks(embedder._rows(x, y)):
+        with torch.no_grad(), seeded(0):
+            trace = model(batch, noisy=False)
+            code, output = trace.code, trace.output
+            noisy = model.encode(trace.batch.input, sample=True, **batch.context) if code.stages else code
+            again = model.decode(noisy.z, **batch.context) if code.stages else output
         target = batch.target.double()
         if (present := batch.context.get("observed")) is not None:
             target = torch.where(present.bool(), target, math.nan)
         targets.append(target.flatten(1))
         seen.append(output.mean.double().flatten(1))
         codes.append(code.z.double().flatten(1))
+        drawn.append(noisy.z.double().flatten(1))
+        standard.append(_standardised(again, target).flatten(1))
         if code.stages:
             kls.append(torch.cat([stage.divergence().double().flatten(1) for stage in code.stages], 1))
         if "indices" in code.extra:
@@ -201,4 +253,16 @@ def _half(embedder: Embedder, x: Any, y: Any) -> Half:
         torch.cat(codes).numpy(),
         torch.cat(kls).mean(0).numpy() if kls else None,
         torch.cat(indices).numpy() if indices else None,
+        torch.cat(drawn).numpy(),
+        torch.cat(standard).numpy(),
     )
+
+
+def _standardised(output: Distribution, target: Tensor) -> Tensor:
+    """(x − μ) / σ of every element that a Gaussian explains, NaN of others."""
+    if isinstance(output, Normal):
+        return (target - output.mean) * (-output.log_scale).exp()
+    if isinstance(output, JointDistribution):
+        parts = zip(output.parts, target.split(output.columns, 1))
+        return torch.cat([_standardised(part, block) for part, block in parts], 1)
+    return torch.full_like(target, math.nan)

@@ -40,7 +40,7 @@ def write(study: Study, folder: Path) -> Path:
 
 def publish(front: Front, sections: Sequence[Section], folder: Path) -> Path:
     """`report.html` into the folder, and every figure as PNG, SVG and CSV into its `figures/`."""
-    drawn = {plate.name: _save(plate, folder / FOLDER) for each in sections for plate in _plates(each)}
+    drawn = {plate.name: keep(plate, folder / FOLDER) for each in sections for plate in _plates(each)}
     for name in FIGURES:
         if name not in drawn:  # of a report before this one
             for ending in ENDINGS:
@@ -80,8 +80,8 @@ def _plates(section: Section) -> list[Plate]:
     return [block for block in section.blocks if isinstance(block, Plate)]
 
 
-def _save(plate: Plate, folder: Path) -> str:
-    """PNG, SVG and CSV; the SVG is given back."""
+def keep(plate: Plate, folder: Path) -> str:
+    """A figure as PNG, SVG and CSV; the SVG is given back."""
     text = svg(plate.figure)
     plate.figure.set_layout_engine(None)  # it lies as it shall, and laying out takes a draw of its own
     write_atomically(folder / f"{plate.name}.svg", text.encode())

@@ -41,6 +41,7 @@ def health(study: Study) -> Section:
         y_train=study.train.labels,
         y_test=None if test is None else test.labels,
         pixels=study.units == "whole",
+        shape=study.shape,
         blocks=() if study.schema is None else study.schema.blocks,
         command=plan and shlex.join(["isthmus", "fit", plan["model"], plan["data"]]),
         data=plan["data"] if plan else "X",
@@ -52,6 +53,7 @@ def health(study: Study) -> Section:
         blocks.append(
             Table(["Weight", "What", "How it shows", "What to do"], rows, "Findings, the worst first", text=4)
         )
+    blocks += _plates(*(charts.finding(each) for each in found.findings))
     if quiet:
         blocks.append(Words(f"Looked for and not found: {', '.join(quiet)}."))
     lead = {

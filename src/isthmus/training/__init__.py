@@ -10,12 +10,14 @@ from .greedy import greedy
 from .loop import Report, train
 from .optimizers import adam
 from .schedules import cosine
+from .signs import TrainingWarning
 from .watch import Diverged
 
 __all__ = [
     "Diverged",
     "History",
     "Report",
+    "TrainingWarning",
     "adam",
     "as_rows",
     "cosine",

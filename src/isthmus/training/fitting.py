@@ -20,6 +20,7 @@ from .finish import Finish
 from .folder import RunFolder
 from .loop import Optimizer, Schedule, Turns
 from .progress import Progress
+from .signs import Signs
 from .threads import fitting_threads
 from .watch import Diverged
 
@@ -49,6 +50,9 @@ def fit(
     progress: bool | None = None,
 ) -> History:
     """Train `model` in place and say what happened. The process's own random numbers are left alone.
+
+    From half of the epochs on it warns (`TrainingWarning`), once of each thing, where a code falls silent,
+    the loss rises again, a critic wins or is blind, codes die or a scale is at its floor.
 
     Args:
         data: an array, tensor or frame (n, ...), NaN where values are missing; a pair (X, labels); `Rows`; a
@@ -108,6 +112,7 @@ def fit(
     course = Course(model, turns, Stream(seed, device), ema)
     if state is not None:
         course.restore(state)
+    signs = Signs(model, rows, epochs)
     steps = -(-len(rows) // batch_size) if isinstance(rows, Rows | MappedRows) else None
     with ExitStack() as stack:
         stack.enter_context(fitting_threads(model, rows, batch_size, device))
@@ -135,6 +140,7 @@ def fit(
                 if run:
                     run.close_epoch(course)
                 bar.close_epoch(record)
+                signs.look(course.history.records)
                 if board is not None:
                     show_on(board, record)
             if run:
@@ -149,6 +155,7 @@ def fit(
                 "batch normalisation needs at least two rows in every batch, and one had a single row: give "
                 "more rows or a larger batch_size, or build the model with nn.LayerNorm or without a norm"
             ) from error
+    signs.look(course.history.records, over=True)
     course.settle()
     if ending is not None and course.finished is None:
         pass_of_all = len(rows)  # what follows the epochs goes through rows whole, or nearly so

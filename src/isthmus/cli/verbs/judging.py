@@ -37,6 +37,7 @@ def evaluate(
 def doctor(
     run: Run,
     data: Examined = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for all of it, with a figure a finding.")] = None,
     labels: Labels = None,
     trust: Trust = None,
     json: Json = False,
@@ -44,14 +45,15 @@ def doctor(
 ) -> None:
     """What is wrong with a run, and what to do.
 
-    Collapse, dead units and codes, over-fitting, an error above PCA's, scale, a code as wide as the data.
+    Collapse, codes that tell too little or leave the prior, dead units and codes, the decoder's scale,
+    critics, over-fitting, an error above PCA's, blur, columns of unequal scale, the identity.
 
-    Example: isthmus doctor runs/a
+    Example: isthmus doctor runs/a --out runs/a/doctor
     """
     from ..doctor import doctor
     from ..using import trusted
 
-    doctor(run, data, labels, trusted(trust), json, quiet)
+    doctor(run, data, labels, trusted(trust), out, json, quiet)
 
 
 def report(

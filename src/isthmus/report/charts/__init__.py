@@ -1,6 +1,7 @@
 """The figures that any rows allow: each a function from a study to a `Plate`, or None if it says nothing."""
 
 from .codes import dimensions, maps
+from .findings import finding
 from .paths import interpolation, traversal
 from .rebuilding import baselines, columns_rebuilt, error_by_dimension
 from .samples import dependence, marginals
@@ -15,6 +16,7 @@ __all__ = [
     "dependence",
     "dimensions",
     "error_by_dimension",
+    "finding",
     "interpolation",
     "maps",
     "marginals",

@@ -1,0 +1,35 @@
+"""What several findings end in: a lighter hand on the code, or a heavier one."""
+
+from __future__ import annotations
+
+from .examination import Patient
+
+
+def lighter(patient: Patient) -> str:
+    """What lets a code carry more: less weight on the KL, or a scale that is learned, or a slow start."""
+    beta = patient.argument("beta")
+    if isinstance(beta, float | int) and beta > 1:
+        return f"{patient.command} --set beta=1"
+    if patient.fixed_scale:
+        return f"{patient.again}   # a likelihood that learns its scale"
+    return (
+        f"isthmus fit beta_vae {patient.data} --dim {patient.dim} "
+        "--set beta=0.5 --set warmup_steps=1000 --set free_nats=0.1"
+    )
+
+
+def heavier(patient: Patient) -> str:
+    """What brings codes and prior together: more weight, a scale that is learned, or another prior."""
+    beta, weight = patient.argument("beta"), patient.argument("weight")
+    lines = []
+    if patient.train.kl is None:
+        if isinstance(weight, int | float) and weight > 0:
+            lines.append(f"{patient.again} --set weight={10 * weight:g}")
+    elif isinstance(beta, int | float) and beta < 1:
+        lines.append(f"{patient.command} --set beta=1")
+    elif patient.fixed_scale:
+        lines.append(f"{patient.again}   # a likelihood that learns its scale")
+    fitted = f"isthmus fit ex_post {patient.data} --dim {patient.dim}"
+    return "\n".join(
+        [*lines, f"{fitted}   # or sample from a density fitted to the codes, wherever they are"]
+    )
