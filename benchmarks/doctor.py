@@ -4,8 +4,8 @@
     python benchmarks/doctor.py --seeds 2 --only "dead codes"
 
 Each failure is planted by an argument that a person might have given, on new rows with each seed. It counts
-as found where the finding of its name is there as a warning or a problem. In the runs that are well nothing may
-be worse than a note, neither from the doctor nor from `fit` while it trains.
+as found where the finding of its name is there as a warning or a problem. In the runs that are well nothing
+may be worse than a note, neither from the doctor nor from `fit` while it trains.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ PLANTS: dict[str, tuple[str, Callable[[int], Diagnosis]]] = {
 }
 
 EARLY: dict[str, Any] = {"held_out": 0.15, "monitor": "reconstruction", "patience": 10}
-NARROW: dict[str, Any] = {"hidden": (32,)}
+NARROW: dict[str, Any] = {"hidden": (64,)}
 
 HEALTHY: dict[str, Callable[[int], Diagnosis]] = {
     "vae, digits": lambda s: examined(digits(s), "vae", s, dim=8, epochs=60),
@@ -214,10 +214,10 @@ HEALTHY: dict[str, Callable[[int], Diagnosis]] = {
     "linear, wine": lambda s: examined(bundled("wine", s), "linear", s, dim=3, epochs=40),
     "tied, wine": lambda s: examined(bundled("wine", s), Recipe("tied", hidden=()), s, dim=2, epochs=200),
     "vae, breast cancer": lambda s: examined(
-        bundled("breast_cancer", s), Recipe("vae", **NARROW), s, dim=5, epochs=80
+        bundled("breast_cancer", s), Recipe("vae", **NARROW), s, dim=3, epochs=200, **EARLY
     ),
     "sliced_wae, breast cancer": lambda s: examined(
-        bundled("breast_cancer", s), Recipe("sliced_wae", **NARROW), s, dim=5, epochs=80
+        bundled("breast_cancer", s), Recipe("sliced_wae", **NARROW), s, dim=2, epochs=150
     ),
     "autoencoder, table": lambda s: examined(table(s), Recipe("autoencoder", **SMALL), s, dim=3, epochs=100),
     "vae, table": lambda s: examined(table(s), Recipe("vae", **SMALL), s, dim=3, epochs=100),

@@ -65,8 +65,8 @@ def too_strong(patient: Patient) -> Finding | None:
     return Finding(
         "critic too strong",
         "warning",
-        f"the critic tells codes of {patient.held} from draws of the prior in {100 * worst.accuracy:.0f} % of "
-        f"cases (its loss {worst.loss:.2g}; 1.39 where it cannot tell): the encoder does not fool it.",
+        f"the critic tells codes of {patient.held} from draws of the prior in {100 * worst.accuracy:.0f} % "
+        f"of cases (its loss {worst.loss:.2g}; 1.39 where it cannot tell): the encoder does not fool it.",
         "\n".join(lines),
         worst.picture(),
     )
@@ -92,8 +92,8 @@ def too_weak(patient: Patient) -> Finding | None:
     return Finding(
         "critic too weak",
         "warning",
-        f"a random forest tells codes of {patient.held} from draws of the prior in {100 * seen:.0f} % of cases, "
-        f"and the critic in {100 * own.accuracy:.0f} %: there is a difference, and it is blind to it.",
+        f"a random forest tells codes of {patient.held} from draws of the prior in {100 * seen:.0f} % of "
+        f"cases, and the critic in {100 * own.accuracy:.0f} %: there is a difference, and it is blind to it.",
         f"{patient.again} --set critic=256,256   # a wider critic\n"
         f"isthmus fit wae_mmd {patient.data} --dim {patient.dim}   # or a distance instead",
         own.picture(),

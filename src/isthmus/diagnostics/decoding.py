@@ -71,8 +71,8 @@ def blurred(patient: Patient) -> Finding | None:
     """
     half, shape = patient.judged, patient.shape
     whole = np.isfinite(half.target).all(1)
-    size = None if shape is None else int(np.prod(shape))
-    if shape is None or size != half.target.shape[1] or min(shape[-2:]) < 6 or whole.sum() < 20:
+    size = half.target.shape[1]
+    if shape is None or size != np.prod(shape) or min(shape[-2:]) < 6 or whole.sum() < 20:
         return None
     learned = patient.train.target
     linear = pca(learned, min(patient.dim, size - 1))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..metrics.arrays import Array
 
@@ -57,6 +59,6 @@ class Finding(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name != "picture"}
 
 
-def by_number(letter: str, values: Sequence[float] | Array) -> dict[str, float]:
+def by_number(letter: str, values: np.ndarray) -> dict[str, float]:
     """`z0`, `z1`, … of a list."""
     return {f"{letter}{index}": float(value) for index, value in enumerate(values)}

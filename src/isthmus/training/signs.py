@@ -75,8 +75,8 @@ def silent(glimpse: Glimpse) -> str | None:
     if len(kl) < EPOCHS or max(kl) >= SILENT * latent.dim or not _warm(glimpse):
         return None
     return (
-        f"the code carries {max(kl):.2g} nats in all: the decoder does without it (posterior collapse). Unless "
-        "the columns are independent of each other, give the KL less weight or a warm-up, or let the "
+        f"the code carries {max(kl):.2g} nats in all: the decoder does without it (posterior collapse). "
+        "Unless the columns are independent of each other, give the KL less weight or a warm-up, or let the "
         "likelihood learn its scale"
     )
 
@@ -97,8 +97,8 @@ def rising(glimpse: Glimpse) -> str | None:
     if min(both) < 0.5:
         return None
     return (
-        f"the loss has risen again by {100 * both[0]:.0f} % of what it had fallen. Try a lower learning rate, "
-        "a schedule that falls (isthmus.training.cosine), or clip gradients (clip=1.0)"
+        f"the loss has risen again by {100 * both[0]:.0f} % of what it had fallen. Try a lower learning "
+        "rate, a schedule that falls (isthmus.training.cosine), or clip gradients (clip=1.0)"
     )
 
 
@@ -110,14 +110,14 @@ def critic(glimpse: Glimpse) -> str | None:
     losses = [real + fake for real, fake in pairs]
     if max(losses) < 0.1:  # right with 95 % on either side: −2 log 0.95
         return (
-            f"the critic's loss is {max(losses):.2g}: it tells what is real from what is not nearly always, and "
-            "its opponent learns little from that. Give the term that fools it more weight, or the critic "
-            "fewer units"
+            f"the critic's loss is {max(losses):.2g}: it tells what is real from what is not nearly always, "
+            "and its opponent learns little from that. Give the term that fools it more weight, or the "
+            "critic fewer units"
         )
     if min(losses) > 0.97 * EVEN and max(losses) < 1.03 * EVEN and _apart(glimpse):
         return (
-            f"the critic's loss is that of a coin, {EVEN:.2f}, and yet codes are not where the prior is: it does "
-            "not see the difference. Give it more units, or take a distance instead (wae_mmd, sliced_wae)"
+            f"the critic's loss is that of a coin, {EVEN:.2f}, and yet codes are not where the prior is: it "
+            "does not see the difference. Give it more units, or take a distance (wae_mmd, sliced_wae)"
         )
     return None
 
@@ -153,8 +153,9 @@ def floor(glimpse: Glimpse) -> str | None:
     if not logs or max(logs) > 0.98 * LOG_SCALES[0]:
         return None
     return (
-        f"the decoder's scale is at its floor, {math.exp(LOG_SCALES[0]):.2g}: rows are rebuilt exactly, and the "
-        "KL counts for nothing beside that. Fewer dimensions will do, or the rows hold no noise and need no VAE"
+        f"the decoder's scale is at its floor, {math.exp(LOG_SCALES[0]):.2g}: rows are rebuilt exactly, and "
+        "the KL counts for nothing beside that. Fewer dimensions will do, or the rows hold no noise and need "
+        "no VAE"
     )
 
 
