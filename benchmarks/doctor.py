@@ -136,7 +136,7 @@ SMALL: dict[str, Any] = {"hidden": (64, 32)}
 PLANTS: dict[str, tuple[str, Callable[[int], Diagnosis]]] = {
     "β of 500": (
         "posterior collapse",
-        lambda s: examined(plane(s), Recipe("beta_vae", dim=3, beta=500.0, **SMALL), s, epochs=60),
+        lambda s: examined(plane(s), Recipe("beta_vae", dim=3, beta=500.0, **SMALL), s, epochs=120),
     ),
     "σ fixed at 1": (
         "over-regularised",

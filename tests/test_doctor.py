@@ -23,6 +23,7 @@ from isthmus.diagnostics.regularisation import FAR, _nearest
 from isthmus.likelihoods import gaussian
 from isthmus.models import METHODS
 from isthmus.recipes import named
+from isthmus.training import TrainingWarning
 
 pytest.importorskip("pandas")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -174,6 +175,14 @@ def test_no_alarm_in_a_run_that_is_well(run_):
 
 def test_every_check_is_planted_somewhere():
     assert {name for name, _ in doctor.PLANTS.values()} == set(CHECKS)
+
+
+def test_a_collapsed_code_is_where_the_prior_is():
+    """Draws of either half and of the prior are drawn apart: else they would coincide, and look near."""
+    embedder = Embedder(Recipe("beta_vae", dim=3, beta=1e5), epochs=40, **FAST)
+    with pytest.warns(TrainingWarning):
+        embedder.fit(TRAIN)
+    assert "under-regularised" not in names(examine(embedder, TRAIN, TEST))
 
 
 @pytest.mark.parametrize("dim", [2, 12])

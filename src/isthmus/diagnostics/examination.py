@@ -110,7 +110,7 @@ class Patient(NamedTuple):
 
     def half(self, x: Any, y: Any) -> Half:
         """What the model makes of other rows."""
-        return _half(self.embedder, x, y)
+        return _half(self.embedder, x, y, seed=3)
 
     def argument(self, name: str) -> Any:
         """What the method was given, or its default; None where it takes no such argument."""
@@ -200,7 +200,10 @@ def examine(
     name = embedder.recipe_.name
     train, y_train = _some(train, y_train)
     test, y_test = (None, None) if test is None else _some(test, y_test)
-    halves = _half(embedder, train, y_train), None if test is None else _half(embedder, test, y_test)
+    halves = (
+        _half(embedder, train, y_train, seed=1),
+        None if test is None else _half(embedder, test, y_test, seed=2),
+    )
     if blocks is None:
         schema = getattr(embedder, "schema_", None)  # what an earlier version pickled has none
         blocks = () if schema is None else schema.blocks
@@ -225,12 +228,15 @@ def _some(x: Any, y: Any) -> tuple[Any, Any]:
     return x.iloc[some] if hasattr(x, "iloc") else x[some], None if y is None else np.asarray(y)[some]
 
 
-def _half(embedder: Embedder, x: Any, y: Any) -> Half:
-    """Two passes: at the posteriors' means, and at a draw from each."""
+def _half(embedder: Embedder, x: Any, y: Any, seed: int) -> Half:
+    """Two passes: at the posteriors' means, and at a draw from each.
+
+    The `seed` is not another half's, nor the prior's: where a posterior is the prior, draws would coincide.
+    """
     model = precise(embedder.model_)
     targets, seen, codes, kls, indices, drawn, standard = [], [], [], [], [], [], []
-    for batch in chunks(embedder._rows(x, y)):
-        with torch.no_grad(), seeded(0):
+    for batch in chunks(embedder._rows(x, y)):  # as many rows as these are one chunk
+        with torch.no_grad(), seeded(seed):
             trace = model(batch, noisy=False)
             code, output = trace.code, trace.output
             noisy = model.encode(trace.batch.input, sample=True, **batch.context) if code.stages else code
