@@ -51,6 +51,7 @@ def test_a_default_vae_learns(fitted):
     assert fitted.history_.curve("kl")[-1] > 5
 
 
+@pytest.mark.filterwarnings("ignore::isthmus.training.TrainingWarning")
 def test_a_vae_whose_scale_is_fixed_at_one_does_not():
     """The control: the same code with the peers' default, a unit-variance decoder on unscaled pixels."""
     x = DIGITS.train.x / 16

@@ -114,7 +114,8 @@ def critic(glimpse: Glimpse) -> str | None:
             "and its opponent learns little from that. Give the term that fools it more weight, or the "
             "critic fewer units"
         )
-    if min(losses) > 0.97 * EVEN and max(losses) < 1.03 * EVEN and _apart(glimpse):
+    of_codes = hasattr(glimpse.model, "judge")  # and not of rows, or pairs of both
+    if of_codes and min(losses) > 0.97 * EVEN and max(losses) < 1.03 * EVEN and _apart(glimpse):
         return (
             f"the critic's loss is that of a coin, {EVEN:.2f}, and yet codes are not where the prior is: it "
             "does not see the difference. Give it more units, or take a distance (wae_mmd, sliced_wae)"
