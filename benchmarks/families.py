@@ -249,7 +249,7 @@ def discrepancy_of_codes(options: argparse.Namespace) -> Outcome:
         "WAE-MMD": lambda: wae_mmd(*shape, weight=weight),
         "WAE-GAN": lambda: wae_gan(*shape, weight=weight),
     }
-    features = None if options.control else grey_features("mnist", epochs=2)
+    features = None if options.control else grey_features("mnist", epochs=1)
     if features is not None:
         print(f"features: {features.name}, accuracy {features.accuracy:.4f}", flush=True)
     seen = None if features is None else features(held.numpy())
@@ -360,10 +360,10 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "bounds": Case(bounds, held=1000, epochs=3),
-    "correlation": Case(correlation, epochs=6),
+    "bounds": Case(bounds, held=1000, epochs=2),
+    "correlation": Case(correlation, epochs=4),
     "activity": Case(activity, epochs=5),
-    "discrepancy": Case(discrepancy_of_codes, rows=10_000, held=5000, epochs=6),
+    "discrepancy": Case(discrepancy_of_codes, rows=10_000, held=5000, epochs=4),
 }
 
 
@@ -378,7 +378,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--samples", type=int, default=1000, help="of `bounds`: importance samples a row")
+    parser.add_argument("--samples", type=int, default=500, help="of `bounds`: importance samples a row")
     parser.add_argument("--control", action="store_true", help="without what orders come from")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
     options = parser.parse_args()
