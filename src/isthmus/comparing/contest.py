@@ -188,7 +188,7 @@ class _Arena(NamedTuple):
         noise, labels = self.schema is not None, None if y_held is None else y_held[:MOST]
         try:
             drawn = embedder.sample(min(MOST, len(self.target)), labels, noise=noise, random_state=seed)
-            return found._replace(likeness=Likeness.of(self.target, self.stick.measured(drawn)))
+            return found._replace(likeness=self.likeness(self.stick.measured(drawn)))
         except Exception as problem:  # a method need not be able to draw, and the others go on
             return found._replace(mute=str(problem) or type(problem).__name__)
 
@@ -258,6 +258,11 @@ class _Arena(NamedTuple):
             self.yardsticks(),
         )
 
+    def likeness(self, drawn: Array) -> Likeness | None:
+        """Of drawn rows (m, d) to those held out, both about the training mean and over one spread."""
+        mean, spread = np.nanmean(self.train, 0), float(np.sqrt(np.nanvar(self.train, 0).mean())) or 1.0
+        return Likeness.of((self.target - mean) / spread, (drawn - mean) / spread)
+
     @property
     def most(self) -> int:
         """Components that there are."""
@@ -268,7 +273,7 @@ class _Arena(NamedTuple):
         n = min(MOST, len(self.target))
         chosen = np.random.default_rng(0).permutation(len(self.train))[:n]
         rows = {"a Gaussian": gaussian_rows(self.train, n, 0), "training rows": self.train[chosen]}
-        found = {name: Likeness.of(self.target, drawn) for name, drawn in rows.items()}
+        found = {name: self.likeness(drawn) for name, drawn in rows.items()}
         return tuple((name, each) for name, each in found.items() if each is not None)
 
 
