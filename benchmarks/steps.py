@@ -9,8 +9,8 @@ The bare loop gathers a batch by index and calls forward, objective, backward an
 would by hand; it reads no value, keeps no history and watches for nothing. Both sides are in one process and
 take turns of as many steps within one call of `fit`: its clock is stopped while the other runs. Each has a
 model of its own, the same at first. The figure is the median over rounds of the ratio of neighbouring turns,
-with a bootstrap interval; the bar is 1.15. Writes `results/steps_<columns>.json`; the exit status is 1 where a
-bar is missed.
+with a bootstrap interval; the bar is 1.15. Writes `results/steps_<columns>.json`; the exit status is 1 where
+a bar is missed.
 """
 
 from __future__ import annotations
