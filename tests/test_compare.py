@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 import isthmus
 from isthmus import Embedder, Recipe
 from isthmus.baselines import Yardstick, beside, pca
+from isthmus.baselines.comparison import Outcome
 from isthmus.cli import run
-from isthmus.comparing import contest
+from isthmus.comparing import CodeSize, Likeness, contest
+from isthmus.comparing.fairness import gaussian_rows, sized
 from isthmus.data.schema import Schema
 from isthmus.metrics import holm, paired
 
@@ -89,13 +92,133 @@ def test_it_repeats_and_the_order_of_methods_does_not_matter(won):
 
 
 def test_one_failing_method_does_not_lose_the_others():
-    found = isthmus.compare(line(), ["vq_vae", "conditional_vae", "linear"], **{**QUICK, "epochs": 2})
-    assert [each.name for each in found.results] == ["linear", "vq_vae", "conditional_vae"]
-    assert "takes no argument 'dim'" in found.results[1].why and "conditional" in found.results[2].why
-    assert "vq_vae failed: vq_vae takes no argument 'dim'" in str(found)
+    uneven = Recipe("product_vq_vae", groups=3)
+    methods = {"uneven": uneven, "conditional_vae": "conditional_vae", "linear": "linear"}
+    found = isthmus.compare(line(), methods, **{**QUICK, "epochs": 2})
+    assert [each.name for each in found.results] == ["linear", "uneven", "conditional_vae"]
+    assert "3 groups share" in found.results[1].why and "conditional" in found.results[2].why
+    assert "uneven failed: 3 groups share" in str(found)
     assert found.to_json()["methods"][1]["failed"] == found.results[1].why
-    with pytest.raises(ValueError, match="no method could be fitted. vq_vae takes no argument"):
-        isthmus.compare(line(), ["vq_vae"], **QUICK)
+    with pytest.raises(ValueError, match="no method could be fitted. 3 groups share"):
+        isthmus.compare(line(), {"uneven": uneven}, **QUICK)
+
+
+def test_a_code_of_many_numbers_does_not_win_by_its_size():
+    """A flow tells all that there is; by errors alone, as a control, it is ahead of everything."""
+    found = isthmus.compare(arc(), ["flow", "autoencoder", "vq_vae"], **{**QUICK, "epochs": 30, "seeds": 1})
+    flow = next(each for each in found.done if each.name == "flow")
+    assert min(found.done, key=lambda each: each.mean) is flow and flow.mean < 1e-6
+    assert found.done[0].name == "autoencoder" and [each.name for each in found.fair] == ["autoencoder"]
+    assert flow.against is not None
+    assert flow.against.name == "PCA 4" and flow.outcome(found.baselines[0]) is Outcome.EXACT
+    assert "Take flow" not in found.verdict
+    assert "larger codes than PCA's" in found.verdict and "flow (4 numbers, 128 bits: PCA 4" in found.verdict
+    vq = next(each for each in found.done if each.name == "vq_vae")
+    assert vq.code == CodeSize(0, 0.0, 8 * 7.0)  # eight entries out of 128; PCA's one number has 32 bits
+    assert vq.against is not None and vq.against.name == "PCA 2" and "exact (PCA 4)" in str(found)
+    only = isthmus.compare(arc(), ["flow"], **{**QUICK, "epochs": 1, "seeds": 1})
+    assert only.outcome is None and only.verdict.startswith("No code is as small as PCA's 1 number,")
+
+
+def test_what_a_recipe_says_of_its_code_is_kept():
+    """The control is what `Embedder(recipe, dim)` makes of it."""
+    wide = {"wide": Recipe("autoencoder", dim=3, hidden=(8,)), "narrow": Recipe("autoencoder", hidden=(8,))}
+    found = isthmus.compare(line(), wide, **{**QUICK, "epochs": 1, "seeds": 1})
+    assert {each.name: each.code.numbers for each in found.done if each.code} == {"wide": 3, "narrow": 1}
+    assert [each.name for each in found.fair] == ["narrow"]
+    assert Embedder(wide["wide"], 1, epochs=1).fit(line()).transform(line()).shape[1] == 1
+
+
+@pytest.mark.parametrize(
+    "recipe, wanted",
+    [
+        (Recipe("vae"), {"dim": 5}),
+        (Recipe("vae", dim=2), {"dim": 2}),
+        (Recipe("sparse_top_k"), {"k": 5}),
+        (Recipe("sparse_top_k", k=2), {"k": 2}),
+        (Recipe("sparse_l1"), {}),
+        (Recipe("ex_post"), {"dim": 5}),
+        (Recipe("masked_autoencoder"), {}),
+        (Recipe("vq_vae"), {}),
+        (Recipe("flow"), {}),
+    ],
+    ids=repr,
+)
+def test_only_what_sizes_a_whole_code_is_set(recipe, wanted):
+    assert sized(recipe, 5).arguments == wanted
+
+
+@pytest.mark.parametrize("width, active", [(256, 8), (64, 32), (100, 1), (10, 10)])
+def test_bits_of_a_code_are_its_numbers_and_which_they_are(width, active):
+    """Against the exact number of choices, which the entropy exceeds by less than log₂(n + 1)."""
+    codes = np.zeros((50, width))
+    for row in codes:
+        row[np.random.default_rng(active).permutation(width)[:active]] = 1.5
+    found = CodeSize.of(codes, None)
+    choice = found.bits - 32 * active
+    exact = math.log2(math.comb(width, active))
+    assert (found.numbers, found.active) == (width, active)
+    assert exact - 1e-9 <= choice <= exact + math.log2(width + 1)
+    assert CodeSize.of(codes, 12.5) == CodeSize(0, 0.0, 12.5)
+
+
+@pytest.mark.parametrize(
+    "recipe, bits",
+    [
+        (Recipe("vq_vae", size=16, positions=3), 12),
+        (Recipe("fsq", levels=(5, 4), positions=3), 3 * math.log2(20)),
+        (Recipe("residual_vq_vae", size=8, depth=2, positions=3), 18),
+        (Recipe("vq_vae_2", size=16, positions=4, top_positions=2), 24),
+        (Recipe("categorical_vae", variables=4, values=5), 4 * math.log2(5)),
+        (Recipe("ex_post", model=Recipe("vq_vae", size=16, positions=3)), 12),
+        (Recipe("vae"), None),
+        (Recipe("contrastive_autoencoder"), None),
+    ],
+    ids=lambda each: repr(each)[:40],
+)
+def test_discrete_codes_know_their_bits(recipe, bits):
+    found = recipe(12).autoencoder.latent.bits
+    assert found == (None if bits is None else pytest.approx(bits))
+
+
+def test_samples_are_told_from_rows_as_they_differ():
+    rng = np.random.default_rng(0)
+    rows, again = rng.normal(size=(2, 400, 4))
+    alike = Likeness.of(rows, again)
+    shifted, narrow = Likeness.of(rows, again + 6), Likeness.of(rows, 0.05 * again)
+    assert alike is not None and shifted is not None and narrow is not None
+    assert abs(alike.distance) < 0.1 and min(alike.precision, alike.recall) > 0.8
+    assert shifted.distance > 10 and shifted.precision == shifted.recall == 0
+    assert narrow.distance > 10 * abs(alike.distance) and narrow.precision == 1 and narrow.recall < 0.05
+    gaps = np.where(rng.random(rows.shape) < 0.5, np.nan, rows)
+    assert Likeness.of(gaps[:20], rows) is None  # too few rows without a gap to say
+    assert Likeness.of(rows, gaussian_rows(gaps, 400, 0)).distance < 1  # type: ignore[union-attr]
+
+
+def test_methods_of_many_families_stand_in_one_table(tmp_path):
+    """Each is fitted, its code told, its samples judged, and its time: nothing is left out."""
+    methods = [
+        "autoencoder",
+        "vae",
+        "vq_vae",
+        "wae_gan",
+        "sparse_top_k",
+        "flow",
+        "masked_autoencoder",
+        "ebgan",
+    ]
+    found = isthmus.compare(line(), methods, **{**QUICK, "dim": 2, "epochs": 1, "seeds": 2})
+    assert {each.name for each in found.done} == set(methods) and not any(each.why for each in found.results)
+    for each in found.done:
+        assert each.code is not None and each.likeness is not None and len(each.seconds) == 2
+        assert each.weights > 0 and each.code.bits > 0 and np.isfinite(each.likeness).all()
+    text, record = str(found), found.to_json()
+    assert "MMD² of samples" in text and "a Gaussian" in text and "training rows" in text
+    assert set(record["samples_beside"]) == {"a Gaussian", "training rows"}
+    sparse = next(each for each in record["methods"] if each["name"] == "sparse_top_k")
+    assert sparse["code"]["numbers"] == 20 and sparse["code"]["active"] <= 2
+    header, fits = found.to_rows()
+    assert header == ["method", "seed", "mse", "seconds"] and len(fits) == 2 + 16
 
 
 def test_ctrl_c_keeps_what_was_finished(monkeypatch):
@@ -232,7 +355,7 @@ def test_a_mixed_file_is_compared_and_its_columns_may_be_named(capsys, tmp_path)
         (2, ".csv or .json", ["vae", "--out", "x.xlsx"]),
         (2, "--split", ["vae", "--split", "group"]),
         (2, "Missing argument", []),
-        (1, "no method could be fitted", ["vq_vae", "--dim", "2"]),
+        (1, "no method could be fitted", ["conditional_vae", "--dim", "2"]),
     ],
 )
 def test_compare_used_wrongly(capsys, sales, status, words, arguments):

@@ -62,6 +62,8 @@ def compare(
         raise Misuse("a comparison needs rows held out: --test 0.2, of a file with more than one row")
     remark = (lambda words: None) if quiet else say
     remark(f"{given.name}: {len(given.all.x)} rows; {held}")
+    for words in _not_for(recipes, asked.settings):
+        remark(words)
     with remarking(quiet):
         found = contest(
             train.x,
@@ -116,6 +118,18 @@ def _recipes(methods: Sequence[str], settings: Sequence[str]) -> dict[str, Recip
         if not any(_setting(text) in parameters(recipe.function) for recipe in recipes.values()):
             arguments(next(iter(recipes.values())).function, [text])  # says what is wrong with it
     return recipes
+
+
+def _not_for(recipes: Mapping[str, Recipe], settings: Sequence[str]) -> list[str]:
+    """A sentence for each setting that some of the methods do not take."""
+    found = []
+    for text in settings:
+        name = _setting(text)
+        without = [label for label, each in recipes.items() if name not in parameters(each.function)]
+        if without:
+            takes = "takes" if len(without) == 1 else "take"
+            found.append(f"{text} is for the others: {', '.join(without)} {takes} no {name}")
+    return found
 
 
 def _setting(text: str) -> str:

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import data as sources
-from ..baselines import Yardstick, mean_predictor, pca
+from ..baselines import LinearProjection, Yardstick, pca
 from ..data.schema import Schema
 from ..estimators import Embedder
 from ..estimators.door import frame_of, table_of
 from ..metrics import holm, paired, suggest_dim
 from ..metrics.arrays import Array
 from ..recipes import Recipe, parameters
+from .fairness import MOST, CodeSize, Likeness, gaussian_rows, sized
 from .results import Baseline, MethodComparison, MethodResult, verdict
 
 
@@ -47,6 +48,11 @@ def compare(
     test says whether *these fits* do better on new rows; how far seeds differ stands beside it, and in how
     many of them PCA was beaten. "Better" is a corrected p of at most 0.05 and half a percent of PCA's error.
 
+    Methods of other families have other codes: choices, a few entries of a dictionary, as many numbers as
+    there are columns. What a code holds is told in bits. One that holds more than PCA's is held against PCA
+    of as many bits, and does not run for the method to take. What each draws from its prior is held against
+    the same rows (`isthmus.comparing.Likeness`): expected rows without noise, or draws of a mixed table.
+
     A method that fails does not lose the others: its reason is told. After Ctrl-C what was finished is
     judged, and `stopped` is set.
 
@@ -54,7 +60,8 @@ def compare(
         data: (n, ...), rows as `Embedder` takes them; NaN mark what is missing.
         methods: names or recipes, or {what to call it: name or recipe}.
         dim: size of the code, for PCA too; None for what `isthmus.metrics.suggest_dim` says of the training
-            rows, below the number of columns.
+            rows, below the number of columns. What a recipe says itself goes first, and a method that has no
+            such size keeps its own (`isthmus.comparing.fairness.sized`).
         y: (n,), labels, which only conditional methods read.
         test: share of the rows to hold out, or the rows themselves, with `y_test` for their labels.
         seeds: fits of each method; they differ in weights, order and noise, and not in rows.
@@ -89,16 +96,16 @@ def compare(
             for label, recipe in contenders.items():
                 if label in failed:
                     continue
-                began = time.perf_counter()
                 try:
-                    error = arena.fit(recipe, train, held, y_train, y_held, seed + number, epochs, options)
+                    run = arena.fit(recipe, train, held, y_train, y_held, seed + number, epochs, options)
                 except Exception as problem:  # whatever it is, it is this method's, and told
                     failed[label] = str(problem) or type(problem).__name__
                     say(f"  {label}, seed {seed + number}: failed. {failed[label]}")
                     continue
-                runs[label].append(_Run(error, time.perf_counter() - began))
-                took = runs[label][-1].seconds
-                say(f"  {label}, seed {seed + number}: test MSE {error.mean():.4g}, {took:.1f} s")
+                runs[label].append(run)
+                say(f"  {label}, seed {seed + number}: test MSE {run.error.mean():.4g}, {run.seconds:.1f} s")
+                if run.mute:
+                    say(f"  {label}, seed {seed + number}: no samples. {run.mute}")
     except KeyboardInterrupt:
         if not any(runs.values()):
             raise
@@ -111,10 +118,17 @@ def compare(
 
 
 class _Run(NamedTuple):
-    """The squared error of each test row, (m,), and the seconds that the fit took."""
+    """One fit: the squared error of each test row, (m,), its seconds, and what else is told of it.
+
+    `mute` says why it draws no samples.
+    """
 
     error: Array
     seconds: float
+    code: CodeSize
+    weights: int
+    likeness: Likeness | None = None
+    mute: str = ""
 
 
 class _Arena(NamedTuple):
@@ -122,12 +136,11 @@ class _Arena(NamedTuple):
 
     schema: Schema | None
     stick: Yardstick
-    target: Array  # (m, d), NaN where missing
-    mean: Array  # (m,), squared errors of the mean
-    linear: Array  # (m,), of PCA
+    train: Array  # (n, d), measured, NaN where missing
+    target: Array  # (m, d), as well
+    components: LinearProjection  # all of them
     dim: int
     units: str
-    train_rows: int
     notes: tuple[str, ...]
 
     @property
@@ -148,76 +161,120 @@ class _Arena(NamedTuple):
         if dim is None:
             dim, note = _suggested(x, seed)
             notes = (note,)
-        mean = stick.error(target, mean_predictor(x).reconstruct(target))
-        linear = stick.error(target, pca(x, dim).reconstruct(target))
-        return cls(schema, stick, target, mean, linear, dim, units, len(x), notes)
+        return cls(schema, stick, x, target, pca(x, x.shape[1]), dim, units, notes)
+
+    def linear(self, components: int) -> Array:
+        """(m,), squared errors of PCA; of the mean, with no component."""
+        return self.stick.error(self.target, self.components.truncated(components).reconstruct(self.target))
 
     def fit(
         self, recipe: Recipe, train: Any, held: Any, y: Any, y_held: Any, seed: int, epochs: Any, options: Any
-    ) -> Array:
-        """The squared error of each held-out row after fitting once."""
+    ) -> _Run:
+        """One fit, judged on the held-out rows."""
         scaling = {"scaling": "whole"} if self.units == "whole" else {}
-        embedder = Embedder(recipe, self.dim, epochs=epochs, random_state=seed, **{**scaling, **options})
+        recipe = sized(recipe, self.dim)
+        embedder = Embedder(recipe, epochs=epochs, random_state=seed, **{**scaling, **options})
         if inspect.signature(recipe.function).parameters["features"].annotation == "int":
             train, held = (_laid_out(each) for each in (train, held))
+        began = time.perf_counter()
         embedder.fit(train, y)
+        seconds = time.perf_counter() - began
         if self.schema is not None:  # what is judged is encoded: of categories, the probabilities
             embedder, held = embedder.on_numbers(), self.schema.encode(held)
-        return self.stick.error(self.target, self.stick.measured(embedder.reconstruct(held, y_held)))
+        error = self.stick.error(self.target, self.stick.measured(embedder.reconstruct(held, y_held)))
+        size = CodeSize.of(embedder.transform(held, y_held), embedder.model_.autoencoder.latent.bits)
+        weights = sum(parameter.numel() for parameter in embedder.model_.parameters())
+        found = _Run(error, seconds, size, weights)
+        noise, labels = self.schema is not None, None if y_held is None else y_held[:MOST]
+        try:
+            drawn = embedder.sample(min(MOST, len(self.target)), labels, noise=noise, random_state=seed)
+            return found._replace(likeness=self.likeness(self.stick.measured(drawn)))
+        except Exception as problem:  # a method need not be able to draw, and the others go on
+            return found._replace(mute=str(problem) or type(problem).__name__)
 
     def judged(
         self, runs: dict[str, list[_Run]], failed: dict[str, str], seeds: int, name: str, stopped: bool
     ) -> MethodComparison:
         """All that was finished, the best first."""
-        worst = self.mean.mean()
+        mean = Baseline("mean", float(self.linear(0).mean()), 0.0)
+        worst = mean.mse
+        mean = mean if worst else mean._replace(r2=math.nan)
 
         def share(error: float) -> float:
             return float(1 - error / worst) if worst else math.nan
 
-        linear = float(self.linear.mean())
-        errors = {
-            label: np.mean([run.error for run in done], 0)
-            for label, done in runs.items()
-            if done and label not in failed
-        }
-        tests = {label: paired(self.linear, error) for label, error in errors.items()}
+        def beside(components: int) -> Baseline:
+            error = float(self.linear(components).mean())
+            return Baseline(f"PCA {components}", error, share(error))
+
+        linear = beside(self.dim)
+        done = {label: own for label, own in runs.items() if own and label not in failed}
+        errors = {label: np.mean([run.error for run in own], 0) for label, own in done.items()}
+        codes = {label: CodeSize.mean([run.code for run in own]) for label, own in done.items()}
+        sizes = {label: min(max(self.dim, code.components), self.most) for label, code in codes.items()}
+        tests = {label: paired(self.linear(sizes[label]), error) for label, error in errors.items()}
         corrected = dict(zip(tests, holm([each.p for each in tests.values()]).tolist()))
         results = []
         for label, test in tests.items():
             mse = tuple(float(run.error.mean()) for run in runs[label])
-            seconds = float(np.mean([run.seconds for run in runs[label]]))
-            ahead = sum(error < linear for error in mse)
-            r2 = share(float(np.mean(mse)))
-            results.append(MethodResult(label, mse, r2, test, corrected[label], ahead, seconds))
-        results.sort(key=lambda each: each.mean)
-        best_two = None
-        if len(results) > 1:
-            best_two = paired(errors[results[1].name], errors[results[0].name])
+            against = linear if sizes[label] == self.dim else beside(sizes[label])
+            results.append(
+                MethodResult(
+                    label,
+                    mse,
+                    share(float(np.mean(mse))),
+                    test,
+                    corrected[label],
+                    sum(error < against.mse for error in mse),
+                    tuple(run.seconds for run in runs[label]),
+                    against,
+                    codes[label],
+                    runs[label][0].weights,
+                    Likeness.mean([run.likeness for run in runs[label] if run.likeness is not None]),
+                )
+            )
+        results.sort(key=lambda each: (each.against != linear, each.mean))  # larger codes after the others
+        fair = [each.name for each in results if each.against == linear]
+        best_two = paired(errors[fair[1]], errors[fair[0]]) if len(fair) > 1 else None
         results += [MethodResult(label, why=why) for label, why in failed.items()]
         waiting = [label for label in runs if not runs[label] and label not in failed]
         results += [MethodResult(label, why="stopped before its first fit ended") for label in waiting]
-        baselines = (
-            Baseline("mean", float(worst), 0.0 if worst else math.nan),
-            Baseline(f"PCA {self.dim}", linear, share(linear)),
-        )
-        rows = (self.train_rows, len(self.target))
-        sentence = verdict(results, baselines, best_two, self.dim, name)
+        sentence = verdict(results, (mean, linear), best_two, self.dim, name)
         if stopped:
-            done = sum(map(len, runs.values()))
-            sentence = f"Stopped after {done} of {seeds * len(runs)} fits; of these: {sentence}"
+            finished = sum(map(len, runs.values()))
+            sentence = f"Stopped after {finished} of {seeds * len(runs)} fits; of these: {sentence}"
         return MethodComparison(
             tuple(results),
-            baselines,
+            (mean, linear),
             best_two,
             sentence,
             self.dim,
             seeds,
-            rows,
+            (len(self.train), len(self.target)),
             self.units,
             self.notes,
             stopped,
             self.taken_for,
+            self.yardsticks(),
         )
+
+    def likeness(self, drawn: Array) -> Likeness | None:
+        """Of drawn rows (m, d) to those held out, both about the training mean and over one spread."""
+        mean, spread = np.nanmean(self.train, 0), float(np.sqrt(np.nanvar(self.train, 0).mean())) or 1.0
+        return Likeness.of((self.target - mean) / spread, (drawn - mean) / spread)
+
+    @property
+    def most(self) -> int:
+        """Components that there are."""
+        return max(self.dim, len(self.components.components))
+
+    def yardsticks(self) -> tuple[tuple[str, Likeness], ...]:
+        """How like held-out rows are draws of one Gaussian, and training rows themselves."""
+        n = min(MOST, len(self.target))
+        chosen = np.random.default_rng(0).permutation(len(self.train))[:n]
+        rows = {"a Gaussian": gaussian_rows(self.train, n, 0), "training rows": self.train[chosen]}
+        found = {name: self.likeness(drawn) for name, drawn in rows.items()}
+        return tuple((name, each) for name, each in found.items() if each is not None)
 
 
 def _named(methods: Iterable[str | Recipe] | Mapping[str, str | Recipe]) -> dict[str, Recipe]:

@@ -11,6 +11,7 @@ import numpy as np
 from ..baselines.comparison import Outcome
 from ..metrics import Interval, Paired
 from ..runs import versions
+from .fairness import NUMBER, CodeSize, Likeness
 
 LEVEL = 0.05  # of p, after Holm's correction
 SLIGHT = 0.005  # of PCA's error: what is less is a draw, however sure
@@ -21,7 +22,9 @@ class MethodResult(NamedTuple):
 
     `versus_pca` is PCA's error minus the method's, a pair for each test row, the method's averaged over
     seeds: positive where the method is ahead. `p` is its p-value after Holm's correction over the methods.
-    Where the method failed, `why` says how and the others are empty.
+    PCA is `against`: that of the comparison, or where the method's `code` holds more, that of as many bits.
+    `seconds` are of each fit, `weights` how many numbers were trained. `likeness` is that of samples, where
+    the method draws any. Where the method failed, `why` says how and the others are empty.
     """
 
     name: str
@@ -30,7 +33,11 @@ class MethodResult(NamedTuple):
     versus_pca: Paired | None = None
     p: float = math.nan
     ahead: int = 0  # seeds in which its error is below PCA's
-    seconds: float = math.nan
+    seconds: tuple[float, ...] = ()
+    against: Baseline | None = None
+    code: CodeSize | None = None
+    weights: int = 0
+    likeness: Likeness | None = None
     why: str = ""
 
     @property
@@ -42,17 +49,24 @@ class MethodResult(NamedTuple):
         """Between seeds; of a single seed nobody knows it."""
         return float(np.std(self.mse, ddof=1)) if len(self.mse) > 1 else math.nan
 
-    def change(self, linear: float) -> Interval:
-        """Its error against PCA's, `linear`, as a share of that: −0.2 is a fifth less, and −1 the least."""
-        if self.versus_pca is None or not linear:
+    @property
+    def time(self) -> float:
+        """Seconds of a fit, at the median: the first also warms up."""
+        return float(np.median(self.seconds)) if self.seconds else math.nan
+
+    def change(self) -> Interval:
+        """Its error against PCA's, as a share of that: −0.2 is a fifth less, and −1 the least."""
+        if self.versus_pca is None or self.against is None or self.against.exact:
             return Interval(math.nan, math.nan, math.nan)
+        linear = self.against.mse
         _, low, high, level = self.versus_pca.interval
         return Interval(self.mean / linear - 1, max(-1.0, -high / linear), -low / linear, level)
 
-    def outcome(self, baselines: Sequence[Baseline]) -> Outcome:
+    def outcome(self, mean: Baseline) -> Outcome:
         """Whether it is better than PCA: surely, and by more than half a percent of PCA's error."""
-        mean, linear = baselines
-        if linear.mse <= 1e-20 * mean.mse:
+        linear = self.against
+        assert linear is not None
+        if linear.exact:
             return Outcome.EXACT
         if self.mean >= mean.mse:
             return Outcome.NOTHING
@@ -68,17 +82,26 @@ class Baseline(NamedTuple):
     mse: float
     r2: float
 
+    @property
+    def exact(self) -> bool:
+        """Whether nothing is left to explain but what was rounded, as of rows that do not vary."""
+        return not self.r2 < 1 - 1e-15
+
 
 class MethodComparison(NamedTuple):
-    """Methods on the same split, the best first, and a sentence that says which to take.
+    """Methods on the same split, and a sentence that says which to take.
+
+    Those whose code holds no more than PCA's come first, the best ahead; then those with larger codes.
 
     Attributes:
         results: a `MethodResult` for each method; those that failed come last.
         baselines: the mean of the training rows, and PCA of the same size.
-        best_two: the runner-up's error minus the winner's, paired by row; None below two methods.
+        best_two: the runner-up's error minus the winner's, paired by row; None below two methods with codes
+            no larger than PCA's.
         verdict: one or two sentences; they say so when every autoencoder loses.
         notes: what was chosen along the way. taken_for: what the columns of a frame were taken for.
         stopped: whether Ctrl-C came before all was done.
+        yardsticks: what samples are judged beside: draws of one Gaussian, and training rows.
     """
 
     results: tuple[MethodResult, ...]
@@ -92,44 +115,65 @@ class MethodComparison(NamedTuple):
     notes: tuple[str, ...] = ()
     stopped: bool = False
     taken_for: tuple[str, ...] = ()
+    yardsticks: tuple[tuple[str, Likeness], ...] = ()
 
     @property
     def done(self) -> list[MethodResult]:
-        """Methods that were fitted, the best first."""
+        """Methods that were fitted, the best first, larger codes after the others."""
         return [each for each in self.results if each.versus_pca is not None]
 
     @property
+    def fair(self) -> list[MethodResult]:
+        """Those of them whose code holds no more than PCA's."""
+        return [each for each in self.done if each.against == self.baselines[1]]
+
+    @property
     def outcome(self) -> Outcome | None:
-        """Of the best method beside PCA; None where none was fitted."""
-        return self.done[0].outcome(self.baselines) if self.done else None
+        """Of the best fair method beside PCA; None where there is none."""
+        return self.fair[0].outcome(self.baselines[0]) if self.fair else None
 
     def __str__(self) -> str:
-        linear = self.baselines[1].mse
+        tables = [self.errors(), self.codes()]
+        lines = [line for table in tables for line in (*_columns(table), "")]
+        lines += [f"{each.name} failed: {each.why}" for each in self.results if each.why]
+        return "\n".join([*lines, *self.notes, *[""] * bool(self.notes), self.verdict])
+
+    def errors(self) -> list[list[str]]:
+        """A header, and a line for each baseline and method: how well it reconstructs, and how surely."""
         table = [["", "test MSE", "± sd", "R²", "to PCA", "95 % interval", "p", "seconds a fit"]]
         table += [
-            [name, short(error), "", f"{share:.3f}", "", "", "", ""] for name, error, share in self.baselines
+            [name, short(error), "", f"{share:.3f}", *[""] * 4] for name, error, share in self.baselines
         ]
         for each in self.done:
-            change, low, high = (100 * share for share in each.change(linear)[:3])
+            change, low, high = (100 * share for share in each.change()[:3])
+            known, own = not math.isnan(change), each.against
+            larger = f" ({own.name})" if own is not None and own != self.baselines[1] else ""
             table.append(
                 [
                     each.name,
                     short(each.mean),
                     "" if math.isnan(each.sd) else f"{each.sd:.2g}",
                     f"{each.r2:.3f}",
-                    f"{change:+.1f} %" if linear else "",
-                    f"{low:+.1f} to {high:+.1f} %",
-                    f"{each.p:.2g}",
-                    f"{each.seconds:.1f}",
+                    f"{change:+.1f} %{larger}" if known else f"exact{larger}",
+                    f"{low:+.1f} to {high:+.1f} %" if known else "",
+                    f"{each.p:.2g}" if known else "",
+                    f"{each.time:.1f}",
                 ]
             )
-        widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]).rstrip()
-            for row in table
-        ]
-        lines += [f"{each.name} failed: {each.why}" for each in self.results if each.why]
-        return "\n".join([*lines, *self.notes, "", self.verdict])
+        return table
+
+    def codes(self) -> list[list[str]]:
+        """The same lines: what a code holds, how many numbers were trained, and how like data samples are."""
+        judged = bool(self.yardsticks)
+        table = [["", "code", "bits", "weights", *["MMD² of samples", "precision", "recall"] * judged]]
+        linear = self.baselines[1].name
+        table.append([linear, _numbers(self.dim), f"{NUMBER * self.dim}", "", *[""] * 3 * judged])
+        for each in self.done:
+            assert each.code is not None
+            cells = [each.name, str(each.code), f"{each.code.bits:.0f}", f"{each.weights}"]
+            table.append([*cells, *_likeness(each.likeness) * judged])
+        table += [[name, "", "", "", *_likeness(each)] for name, each in self.yardsticks]
+        return table
 
     def to_json(self) -> dict[str, Any]:
         """As `--json` and `--out` give it."""
@@ -143,16 +187,19 @@ class MethodComparison(NamedTuple):
             "best_two": None if self.best_two is None else _test(self.best_two),
             "verdict": self.verdict,
             "notes": list(self.notes),
+            "samples_beside": {name: each._asdict() for name, each in self.yardsticks},
             "taken_for": list(self.taken_for),
             "stopped": self.stopped,
             "versions": versions(),
         }
 
     def to_rows(self) -> tuple[list[str], list[list[Any]]]:
-        """A header, and a line for each fit: method, seed, mean squared error; baselines have no seed."""
-        lines: list[list[Any]] = [[each.name, None, each.mse] for each in self.baselines]
-        lines += [[each.name, seed, error] for each in self.results for seed, error in enumerate(each.mse)]
-        return ["method", "seed", "mse"], lines
+        """A header, and a line for each fit: method, seed, error, seconds; baselines have no seed."""
+        lines: list[list[Any]] = [[each.name, None, each.mse, None] for each in self.baselines]
+        for each in self.results:
+            fits = enumerate(zip(each.mse, each.seconds))
+            lines += [[each.name, seed, error, round(seconds, 3)] for seed, (error, seconds) in fits]
+        return ["method", "seed", "mse", "seconds"], lines
 
 
 def verdict(
@@ -164,17 +211,35 @@ def verdict(
 ) -> str:
     """Which one to take, and whether it is better than PCA."""
     mean, linear = baselines
-    done = [each for each in results if each.versus_pca is not None]
-    if not done:
+    fitted = [each for each in results if each.versus_pca is not None]
+    if not fitted:
         return "No method was fitted, so nothing is said."
+    done = [each for each in fitted if each.against == linear]
+    apart = _larger([each for each in fitted if each.against != linear], mean)
+    if not done:
+        return f"No code is as small as PCA's {_numbers(dim)}, so that none is to take in its place.{apart}"
+    return _of_equals(done, baselines, best_two, dim, name) + apart
+
+
+def _of_equals(
+    done: Sequence[MethodResult],
+    baselines: tuple[Baseline, Baseline],
+    best_two: Paired | None,
+    dim: int,
+    name: str,
+) -> str:
+    """Of methods whose code holds no more than PCA's, the best first."""
+    mean, linear = baselines
     best = done[0]
     of = f" (best of {len(done)})" if len(done) > 1 else ""
-    outcome = best.outcome(baselines)
+    outcome = best.outcome(mean)
     if outcome is Outcome.EXACT:
         return f"PCA with {dim} components is exact on held-out {name}: there is nothing to win. Take PCA."
     change = 1 - best.mean / linear.mse
     error = short(best.mean) + ("" if math.isnan(best.sd) else f" ± {best.sd:.2g}")
-    size = "1 dimension" if dim == 1 else f"{dim} dimensions"
+    size = f"{dim} dimension{'s' * (dim != 1)}"
+    if best.code is not None and best.code.components < dim:
+        size += f", {NUMBER * dim} bits (its code: {best.code.bits:.0f})"
     assert best.versus_pca is not None
     low, high = (100 * end / linear.mse for end in best.versus_pca.interval[1:3])
     p = f"p = {best.p:.2g}"
@@ -209,10 +274,46 @@ def verdict(
             if apart
             else f" {second.name} is not told apart from it ({short(second.mean)}; p = {best_two.p:.2g})."
         )
-        losing = [each.name for each in done[1:] if each.outcome(baselines) is not Outcome.WINS]
+        losing = [each.name for each in done[1:] if each.outcome(mean) is not Outcome.WINS]
         if losing:
             sentence += f" Not better than PCA: {', '.join(losing)}."
     return sentence
+
+
+def _larger(methods: Sequence[MethodResult], mean: Baseline) -> str:
+    """A sentence on codes that hold more than PCA's, and that PCA of their own size is held against."""
+    told = []
+    for each in methods:
+        assert each.code is not None and each.against is not None
+        change, pca = 100 * each.change().estimate, each.against.name
+        beside = {
+            Outcome.WINS: f"{-change:.0f} % less error than {pca}",
+            Outcome.LOSES: f"{change:.0f} % more error than {pca}",
+            Outcome.DRAW: f"not told apart from {pca}",
+            Outcome.EXACT: f"{pca} is exact",
+            Outcome.NOTHING: "it has learned nothing",
+        }[each.outcome(mean)]
+        told.append(f"{each.name} ({each.code}, {each.code.bits:.0f} bits: {beside})")
+    return f" Not in the running, with larger codes than PCA's: {'; '.join(told)}." if told else ""
+
+
+def _numbers(dim: int) -> str:
+    return f"{dim} number{'s' * (dim != 1)}"
+
+
+def _likeness(found: Likeness | None) -> list[str]:
+    return (
+        ["", "", ""] if found is None else [f"{found.distance:.3g}", *(f"{each:.2f}" for each in found[1:])]
+    )
+
+
+def _columns(table: list[list[str]]) -> list[str]:
+    """The lines of a table, the first column to the left and the others to the right."""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]).rstrip()
+        for row in table
+    ]
 
 
 def short(value: float) -> str:
@@ -224,12 +325,16 @@ def _test(test: Paired) -> dict[str, Any]:
 
 
 def _plain(each: MethodResult) -> dict[str, Any]:
-    if each.versus_pca is None:
+    if each.versus_pca is None or each.code is None or each.against is None:
         return {"name": each.name, "failed": each.why}
     return {
         "name": each.name,
         "mse": {"mean": each.mean, "sd": each.sd, "seeds": list(each.mse)},
         "r2": each.r2,
         "versus_pca": {**_test(each.versus_pca), "p_holm": each.p, "seeds_ahead": each.ahead},
-        "seconds": round(each.seconds, 3),
+        "against": each.against._asdict(),
+        "code": each.code._asdict(),
+        "weights": each.weights,
+        "samples": None if each.likeness is None else each.likeness._asdict(),
+        "seconds": round(each.time, 3),
     }

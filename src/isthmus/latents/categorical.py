@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -64,6 +65,7 @@ class Categorical(Latent):
         self.variables, self.values, self.gradient = variables, values, gradient
         self.temperature = temperature
         self.features = self.dim = variables * values
+        self.bits = variables * math.log2(values)
         self.register_buffer("uniform", torch.zeros(variables, values), persistent=False)
 
     def forward(self, features: Tensor, noisy: bool) -> Code:

@@ -12,11 +12,13 @@ from ..trace import Code
 class Latent(nn.Module, ABC):
     """How features become a code, and where codes come from when there is no input.
 
-    `features` is the width that the encoder must deliver, `dim` the width that the decoder is handed.
+    `features` is the width that the encoder must deliver, `dim` the width that the decoder is handed. `bits`
+    is how much a code can tell at most, where it is one of finitely many; None where it is numbers.
     """
 
     features: int
     dim: int
+    bits: float | None = None
 
     @abstractmethod
     def forward(self, features: Tensor, noisy: bool) -> Code:

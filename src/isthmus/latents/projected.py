@@ -18,7 +18,7 @@ class Projected(Latent):
     def __init__(self, latent: Latent, head: nn.Module, reads: int | None = None):
         super().__init__()
         self.latent, self.head, self.reads = latent, head, reads
-        self.features, self.dim = latent.features, latent.dim
+        self.features, self.dim, self.bits = latent.features, latent.dim, latent.bits
 
     def forward(self, features: Tensor, noisy: bool) -> Code:
         code: Code = self.latent(features, noisy)

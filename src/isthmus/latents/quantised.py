@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -146,6 +147,7 @@ class Quantised(Latent):
         self.places = Places(quantiser, positions, gradient)
         self.features, self.dim = self.places.features, self.places.dim
         self.levels, self.books = self.places.levels, self.places.books
+        self.bits = sum(map(math.log2, self.levels))
         self.prior: Any = prior(self.levels, self.books)
 
     def forward(self, features: Tensor, noisy: bool) -> Code:
@@ -203,6 +205,7 @@ class TwoLevels(Latent):
         self.merge = nn.Conv1d(2 * width, width, 1)  # at each position the same
         self.features, self.dim = bottom.features, bottom.dim + top.dim
         self.levels = top.levels + bottom.levels
+        self.bits = sum(map(math.log2, self.levels))
         self.books = top.books + tuple(book + len(set(top.books)) for book in bottom.books)
         self.prior: Any = prior(self.levels, self.books)
 

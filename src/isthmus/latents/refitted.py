@@ -29,7 +29,7 @@ class Refitted(Latent):
 
     def __init__(self, latent: Latent, prior: Callable[..., Prior]):
         super().__init__()
-        self.latent, self.features, self.dim = latent, latent.features, latent.dim
+        self.latent, self.features, self.dim, self.bits = latent, latent.features, latent.dim, latent.bits
         self.make = Recipe(prior.function, **prior.arguments) if isinstance(prior, Recipe) else Recipe(prior)
         self.prior = frozen(self.made())
         self.register_buffer("fitted", torch.tensor(False))
