@@ -39,7 +39,7 @@ from isthmus.runs import versions
 from isthmus.training import adam, cosine
 
 BATCH, EACH = 100, 10  # rows a stream; labels a digit
-HALF = {"labelled": 1, "rows": 2}  # of a batch of two streams
+HALF: dict[str, Any] = {"labelled": 1, "rows": 2}  # of a batch of two streams
 
 
 class Draw(NamedTuple):
@@ -180,7 +180,8 @@ def main() -> int:
     for each in ("epochs", "hidden", "dim"):
         setattr(options, each, getattr(options, each) or getattr(method, each))
     torch.set_num_threads(options.threads)
-    curves, beside, seconds = [], {"SVM of the labelled pixels": [], "the net, labels alone": []}, []
+    curves, seconds = [], []
+    beside: dict[str, list[float]] = {"SVM of the labelled pixels": [], "the net, labels alone": []}
     for seed in range(options.seed, options.seed + options.draws):
         draw = drawn(seed, options.control, options.tune)
         svm = SVC(C=10).fit(draw.x, draw.labels)

@@ -180,7 +180,7 @@ def test_labels_that_say_nothing_are_refused():
         Embedder("conditional_vae", epochs=1).fit(x, [None, *"abcdefghijk"])
 
 
-TELLING = {
+TELLING: dict[str, dict[str, Any]] = {
     "m2": {"hidden": (16,), "width": 8},
     "semi_aae": {"hidden": (16,), "critic": (16,)},
     "ladder_network": {"hidden": (16,), "costs": (10.0, 1.0, 0.1)},
