@@ -324,7 +324,7 @@ def contest(
                 x,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
-                optimizer=adam(options.lr, model.betas),
+                optimizer=adam(options.lr),  # for all the same: with less momentum, codes spread less
                 schedule=cosine(steps),
                 seed=seed,
                 progress=False,
