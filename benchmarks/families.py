@@ -20,6 +20,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,7 +85,7 @@ def bounds(options: argparse.Namespace) -> Outcome:
         model: Autoencoder = miwae(*shape, samples=together, groups=50 // together, likelihood=bernoulli)
         return model
 
-    contenders: Builders = {name: lambda k=k: bounded(k) for name, k in draws.items()}
+    contenders: Builders = {name: partial(bounded, k) for name, k in draws.items()}
 
     def measured(name: str, model: Autoencoder, seed: int) -> dict[str, float]:
         together = 1 if options.control else draws[name]
@@ -130,11 +131,12 @@ def correlation(options: argparse.Namespace) -> Outcome:
             x.shape[1], 8, (128,), rows=len(x), beta=weight, stratified=True, likelihood=bernoulli
         )
 
-    contenders: Builders = {
-        f"β-VAE, {beta:g}": lambda beta=beta: beta_vae(x.shape[1], 8, (128,), beta=beta, likelihood=bernoulli)
-        for beta in betas
-    }
-    contenders |= {f"β-TCVAE, {weight:g}": lambda weight=weight: factorised(weight) for weight in weights}
+    def plain(beta: float) -> Autoencoder:
+        model: Autoencoder = beta_vae(x.shape[1], 8, (128,), beta=beta, likelihood=bernoulli)
+        return model
+
+    contenders: Builders = {f"β-VAE, {beta:g}": partial(plain, beta) for beta in betas}
+    contenders |= {f"β-TCVAE, {weight:g}": partial(factorised, weight) for weight in weights}
     some = x[torch.from_numpy(np.random.default_rng(0).permutation(len(x))[:1500])]
 
     def measured(name: str, model: Autoencoder, seed: int) -> dict[str, float]:
@@ -406,7 +408,7 @@ def main() -> int:
         key: value for key, value in vars(options).items() if key not in ("case", "control", "results")
     }
     result = {
-        "question": case.look.__doc__.splitlines()[0],
+        "question": (case.look.__doc__ or "").splitlines()[0],
         "settings": settings,
         "seeds": list(range(options.first, options.first + options.seeds)),
         "found": found,

@@ -204,7 +204,7 @@ class MethodComparison(NamedTuple):
 
 def verdict(
     results: Sequence[MethodResult],
-    baselines: Sequence[Baseline],
+    baselines: tuple[Baseline, Baseline],
     best_two: Paired | None,
     dim: int,
     name: str,
