@@ -316,6 +316,8 @@ def contest(
     """Each contender with each seed, trained and measured."""
     found: Found = {name: {} for name in contenders}
     steps = options.epochs * -(-len(x) // options.batch_size)
+    with seeded(0):  # one optimiser for all, a game's if there is one: with less momentum, codes spread less
+        betas = min((build().betas for build in contenders.values()), key=lambda each: each[0])
     for seed in range(options.first, options.first + options.seeds):
         for name, build in contenders.items():
             began = time.process_time()
@@ -326,7 +328,7 @@ def contest(
                 x,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
-                optimizer=adam(options.lr),  # for all the same: with less momentum, codes spread less
+                optimizer=adam(options.lr, betas),
                 schedule=cosine(steps),
                 seed=seed,
                 progress=False,
