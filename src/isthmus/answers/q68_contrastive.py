@@ -2,8 +2,8 @@
 
 **In short.** Reconstruction keeps what is large; a contrast keeps what two views of a row share. Light on a
 picture is large and says nothing of the digit. An autoencoder spends its code on it; told by pairs of views
-that light may change, it keeps the digit too, and can still rebuild. It is no forecast but a
-measurement: with each part alone, with both, and with a control.
+that light may change, it keeps the digit too, and can still rebuild. No forecast but a measurement: each
+part alone, both, and a control.
 
 **Definition.** For views x, x' of one row, z = f(x), and a head h,
 
@@ -20,7 +20,8 @@ is von Mises about them, with concentration κ, that is the cosine at τ = 1/κ:
 views differ, and what is told then is κ A(κ) − log I₀(κ), exactly (A = I₁/I₀, Bessel functions).
 Reconstruction bounds I(x; z), with all that is private to a view; the contrast rewards I(z; x') alone. The
 two disagree about what is private, and the head is meant to be where they part; here light can still be read
-from it too, only it weighs less: by the head a row is known again under other light, by the code seldom.
+from it too, only it weighs less: by the head a row is known again under other light more often than by the
+code.
 
 **Intuition.** To draw a face from memory one must remember the lamp; to know it again one must not.
 
