@@ -14,7 +14,6 @@ the classical bug on: the same code must then miss its bar, and the exit status 
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -27,8 +26,6 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
 from torch import nn
 
-import isthmus
-from harness import git, machine, write
 from isthmus import Autoencoder, Embedder, Recipe, evaluate, fit, seeded
 from isthmus.baselines import filters, mean_predictor, pca
 from isthmus.corruptions import binarise
@@ -38,10 +35,10 @@ from isthmus.likelihoods import bernoulli, gaussian
 from isthmus.metrics import active_units, elbo, log_likelihood, psnr, suggest_dim
 from isthmus.models import denoising
 from isthmus.nets import mlps
-from isthmus.runs import versions
 from isthmus.terms import kl, reconstruction, warmup
 from isthmus.training import adam, cosine
 from manifolds import PLANTED, SHAPES, planted
+from outcome import tell
 
 Result = dict[str, Any]
 
@@ -274,21 +271,7 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     result = CASES[options.case](options)
-    header = {
-        "name": f"quality_{options.name or options.case}{'_control' if options.control else ''}",
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join(["python", *sys.argv]),
-        "git": git(),
-        "machine": machine(),
-        "versions": versions() | {"isthmus": isthmus.__version__},
-        "seed": options.seed,
-        "threads": options.threads,
-    }
-    path = write(header["name"], header | {"result": result})
-    for bar, holds in result["bars"].items():
-        print(f"{'holds ' if holds else 'MISSED'}  {bar}")
-    print(f"written to {path}")
-    return 0 if all(result["bars"].values()) != options.control else 1
+    return tell(f"quality_{options.name or options.case}", options, result)
 
 
 if __name__ == "__main__":

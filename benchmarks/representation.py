@@ -10,9 +10,7 @@ training is left out, and the same code must miss its bar.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -20,15 +18,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-import isthmus
-from harness import git, machine, write
 from isthmus import Learner, Recipe, fit, seeded
 from isthmus.baselines import pca
 from isthmus.data import load
 from isthmus.metrics import elbo, energy, linear_probe
 from isthmus.models import autoencoder, ebgan, masked_autoencoder, nae, vae
-from isthmus.runs import versions
 from isthmus.training import adam, cosine
+from outcome import tell
 
 Result = dict[str, Any]
 IMAGE = (1, 28, 28)
@@ -115,21 +111,7 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     result = {"outside": outside, "masked": masked}[options.case](options)
-    header = {
-        "name": f"representation_{options.case}{'_control' if options.control else ''}",
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join(["python", *sys.argv]),
-        "git": git(),
-        "machine": machine(),
-        "versions": versions() | {"isthmus": isthmus.__version__},
-        "seed": options.seed,
-        "threads": options.threads,
-    }
-    path = write(header["name"], header | {"result": result})
-    for bar, holds in result["bars"].items():
-        print(f"{'holds ' if holds else 'MISSED'}  {bar}")
-    print(f"written to {path}")
-    return 0 if all(result["bars"].values()) != options.control else 1
+    return tell(f"representation_{options.case}", options, result)
 
 
 if __name__ == "__main__":

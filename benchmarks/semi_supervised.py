@@ -18,7 +18,6 @@ where a bar is missed; with `--control`, where it is not.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -29,14 +28,12 @@ import torch
 from sklearn.svm import SVC
 from torch import Tensor
 
-import isthmus
-from harness import git, machine, write
 from isthmus import Learner, fit, seeded, train
 from isthmus.data import load, two_streams
 from isthmus.likelihoods import bernoulli
 from isthmus.models import ladder_network, m2, semi_aae, vae
-from isthmus.runs import versions
 from isthmus.training import adam, cosine
+from outcome import tell
 
 BATCH, EACH = 100, 10  # rows a stream; labels a digit
 HALF: dict[str, Any] = {"labelled": 1, "rows": 2}  # of a batch of two streams
@@ -201,21 +198,7 @@ def main() -> int:
         "training_cpu_seconds": seconds,
         "bars": {f"mean error at most {method.bar:g} %": mean <= method.bar},
     }
-    header = {
-        "name": f"semi_supervised_{options.name or options.method}{'_control' if options.control else ''}",
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join(["python", *sys.argv]),
-        "git": git(),
-        "machine": machine(),
-        "versions": versions() | {"isthmus": isthmus.__version__},
-        "seed": options.seed,
-        "threads": options.threads,
-    }
-    for bar, holds in result["bars"].items():
-        print(f"{'holds ' if holds else 'MISSED'}  {bar}")
-    if not options.tune:
-        print(f"written to {write(header['name'], header | {'result': result})}")
-    return 0 if all(result["bars"].values()) != options.control else 1
+    return tell(f"semi_supervised_{options.name or options.method}", options, result, keep=not options.tune)
 
 
 if __name__ == "__main__":
