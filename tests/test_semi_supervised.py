@@ -21,6 +21,7 @@ from isthmus.data import DataError
 from isthmus.likelihoods import bernoulli
 from isthmus.metrics import elbo
 from isthmus.models import m2
+from isthmus.priors import Mixture
 from isthmus.terms import classification, marginalised
 
 CLASSES = 3
@@ -209,6 +210,30 @@ def test_classes_are_told_by_whoever_learned_them(name, wrong, tmp_path):
     for again in (pickle.loads(pickle.dumps(model)), Embedder.load(model.save(tmp_path))):
         np.testing.assert_array_equal(again.predict_proba(x[300:]), chances)
         assert (again.predict(x[300:]) == found).all()
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_another_prior_takes_no_class_away(name, tmp_path):
+    """Nor what was asked: fitted anew, what was loaded is the method that it was, and not a plain one."""
+    x, y = blobs(60)
+    known = np.where(np.arange(60) < 30, y, -1)
+    asked = Recipe(name, **TELLING[name])
+    model = Embedder(asked, dim=8, epochs=2, random_state=0).fit(x, known)
+    chances, found, codes = model.predict_proba(x), model.predict(x), model.transform(x)
+    model.fit_prior(x, Recipe(Mixture, components=2), random_state=0)
+    drawn = model.sample(20, random_state=1)
+    for again in (
+        pickle.loads(pickle.dumps(model)),
+        Embedder.load(model.save(tmp_path / "a")),
+        Embedder.load(Embedder.load(tmp_path / "a").save(tmp_path / "b")),
+    ):
+        assert again.recipe_.name == "ex_post" and again._recipe() == model._recipe()
+        np.testing.assert_array_equal(again.predict_proba(x), chances)
+        np.testing.assert_array_equal(again.predict(x), found)
+        np.testing.assert_array_equal(again.transform(x), codes)
+        np.testing.assert_array_equal(again.sample(20, random_state=1), drawn)
+        anew = clone(again).set_params(epochs=2, random_state=0).fit(x, known)
+        np.testing.assert_array_equal(anew.predict_proba(x), chances)
 
 
 def test_a_ladder_tells_what_its_clean_way_up_says():

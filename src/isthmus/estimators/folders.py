@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..data.preparation import Preparation
 from ..data.schema import Schema
 from ..model import Learner
+from ..models.ex_post import under
 from ..recipes import Recipe
 from ..runs import load, read_header, save
 from ..training.checkpoints import write_atomically
@@ -55,7 +56,7 @@ def read(folder: str | Path, trusted: tuple[str, ...] = ()) -> Kept:
     if not isinstance(header.get("estimator"), dict):
         raise ValueError(f"{folder} holds a bare model: isthmus.load reads it")
     path = Path(folder) / FILE
-    fields = ("n_features_in", "feature_names", "classes", "from_data", "preprocessing")
+    fields = ("n_features_in", "feature_names", "classes", "from_data", "prior_afterwards", "preprocessing")
     state = dict.fromkeys(fields) | header["estimator"]
     try:
         text = path.read_bytes()
@@ -71,8 +72,8 @@ def read(folder: str | Path, trusted: tuple[str, ...] = ()) -> Kept:
         )
     model = load(folder, trusted)
     recipe = Recipe.read(header["model"], trusted)
-    learned = state["from_data"] or ()
-    asked = Recipe(recipe.function, **{k: v for k, v in recipe.arguments.items() if k not in learned})
+    learned, fitted = state["from_data"] or (), under(recipe) if state["prior_afterwards"] else recipe
+    asked = Recipe(fitted.function, **{k: v for k, v in fitted.arguments.items() if k not in learned})
     described = (state["n_features_in"], state["feature_names"], state["classes"])
     return Kept(asked, recipe, model, preparation, schema, *described)
 
@@ -80,10 +81,14 @@ def read(folder: str | Path, trusted: tuple[str, ...] = ()) -> Kept:
 def _header(embedder: Embedder) -> dict[str, Any]:
     names = getattr(embedder, "feature_names_in_", None)
     classes = getattr(embedder, "classes_", None)
-    asked = set(embedder._recipe().arguments)
+    recipe, asked = embedder.recipe_, set(embedder._recipe().arguments)
     asked |= set() if embedder.likelihood == "auto" else {"likelihood"}
+    afterwards = recipe.function is not embedder._recipe().function  # `fit_prior` has been called
+    if afterwards:
+        recipe = under(recipe)
     return {
-        "from_data": sorted(set(embedder.recipe_.arguments) - asked),  # other data will say otherwise
+        "from_data": sorted(set(recipe.arguments) - asked),  # other data will say otherwise
+        "prior_afterwards": afterwards,
         "n_features_in": embedder.n_features_in_,
         "feature_names": None if names is None else names.tolist(),
         "classes": None if classes is None else classes.tolist(),

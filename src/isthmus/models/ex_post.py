@@ -73,3 +73,9 @@ def refit(model: Learner, prior: Callable[..., Prior]) -> None:
         own = dict(recipe.arguments)
         features = own.pop("features")
         model.recipe = Recipe(ex_post, features=features, model=Recipe(recipe.function, **own), prior=prior)
+
+
+def under(recipe: Recipe) -> Recipe:
+    """What was fitted before `refit` gave it another prior: the recipe of the model within an `ex_post`."""
+    within = recipe.arguments["model"]
+    return Recipe(within.function, features=recipe.arguments["features"], **within.arguments)
