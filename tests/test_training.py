@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,24 @@ def test_players_keep_to_their_own_parameters_and_leave_no_gradient() -> None:
     model = built(wae_gan)
     fit(model, data(), epochs=1, batch_size=32, accumulate=2)
     assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("schedule", [None, lambda step: 0.1])
+def test_each_player_goes_at_its_own_pace(schedule: Any) -> None:
+    """Of plain descent the first step is rate × pace × gradient, and the gradient is the same."""
+
+    def moved(paces: dict[str, float]) -> list[torch.Tensor]:
+        model = built(wae_gan)
+        model.paces = paces
+        before = [p.detach().clone() for p in model.critic.parameters()]
+        descent = partial(torch.optim.SGD, lr=0.5)
+        next(train(model, batches(data(), 32, 1), optimizer=descent, schedule=schedule))
+        return [p.detach() - b for p, b in zip(model.critic.parameters(), before)]
+
+    plain, half = moved({}), moved({"critic": 0.5})
+    assert all((step != 0).any() for step in plain)
+    for whole, step in zip(plain, half):
+        torch.testing.assert_close(step, 0.5 * whole, atol=1e-6, rtol=1e-3)
 
 
 def test_gradients_from_before_do_not_count() -> None:

@@ -13,7 +13,7 @@ from .distributions import Distribution
 from .latents import Latent
 from .objective import Loss, Objective, Term
 from .randomness import drawing_from
-from .trace import Batch, Code, Trace
+from .trace import NOTHING, Batch, Code, Trace
 
 if TYPE_CHECKING:
     from .data import Rows
@@ -26,6 +26,7 @@ class Learner(nn.Module, ABC):
     autoencoder: Autoencoder  # the part that tasks use: it embeds, reconstructs and samples
     recipe: Recipe | None = None  # how it was built, where a function marked `method` built it
     betas = (0.9, 0.999)  # of Adam, where nobody says otherwise: players of a game want less momentum
+    paces: Mapping[str, float] = NOTHING  # of players, what their learning rate is multiplied by
 
     @abstractmethod
     def players(self) -> dict[str, Iterable[nn.Parameter]]:

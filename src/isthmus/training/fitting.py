@@ -204,6 +204,7 @@ def options(
             for name, o in turns.optimizers.items()
         },
         "schedule": [turns.schedule(10**k) for k in range(7)] if turns.schedule else None,
+        **({"paces": dict(model.paces)} if model.paces else {}),
         "clip": turns.clip,
         "accumulate": turns.accumulate,
         "precision": "bf16" if turns.autocast else "fp32",

@@ -49,7 +49,7 @@ def train(
     Args:
         batches: as many as there shall be steps; each is a `Batch`, on the model's device.
         optimizer: parameters -> optimiser, called for every player; unless given, `adam(1e-3)` with the
-            learner's `betas`.
+            learner's `betas`. Rates are multiplied by the learner's `paces`.
         clip: largest norm of a player's gradient.
         accumulate: batches whose gradients are averaged before the parameters move; where the batches end in
             between, over those that there are.
@@ -104,6 +104,9 @@ class Turns:
         self.optimizers = {
             name: (optimizer or adam(betas=model.betas))(own) for name, own in self.parameters.items()
         }
+        for name, pace in model.paces.items():
+            for group in self.optimizers[name].param_groups:
+                group["lr"] *= pace
         self.rates = {n: [g["lr"] for g in o.param_groups] for n, o in self.optimizers.items()}
         self.device = next(model.parameters()).device
         self.autocast = precision == "bf16"
