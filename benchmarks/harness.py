@@ -297,6 +297,15 @@ def machine() -> dict[str, Any]:
     }
 
 
+def accelerator(device: str) -> str | None:
+    """The name of the card that a model was trained on; None on the processor."""
+    if device == "cpu":
+        return None
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
 def field_of(path: str, key: str) -> str:
     """The first value that a file of `key : value` lines holds for the key, or nothing."""
     try:

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import isthmus
-from harness import git, machine, write
+from harness import accelerator, git, machine, write
 from isthmus.runs import versions
 
 
@@ -25,6 +25,7 @@ def tell(name: str, options: argparse.Namespace, result: dict[str, Any], keep: b
         "command": shlex.join(["python", *sys.argv]),
         "git": git(),
         "machine": machine(),
+        "accelerator": accelerator(getattr(options, "device", "cpu")),
         "versions": versions() | {"isthmus": isthmus.__version__},
         "seed": options.seed,
         "threads": options.threads,

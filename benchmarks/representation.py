@@ -18,6 +18,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from families import above_nothing
 from isthmus import Learner, Recipe, fit, seeded
 from isthmus.baselines import pca
 from isthmus.data import load
@@ -30,49 +31,69 @@ Result = dict[str, Any]
 IMAGE = (1, 28, 28)
 
 
-def trained(build: Recipe, x: Tensor, options: argparse.Namespace, epochs: int) -> Learner:
-    with seeded(options.seed):
+def trained(build: Recipe, x: Tensor, options: argparse.Namespace, epochs: int, seed: int) -> Learner:
+    with seeded(seed):
         model: Learner = build(IMAGE)
     if epochs:
         steps = epochs * -(-len(x) // options.batch_size)
-        shared = {"batch_size": options.batch_size, "schedule": cosine(steps), "seed": options.seed}
-        fit(model, x, epochs=epochs, optimizer=adam(options.lr), progress=False, **shared)
-    return model.eval()
+        shared = {"batch_size": options.batch_size, "schedule": cosine(steps), "seed": seed}
+        fit(
+            model,
+            x,
+            epochs=epochs,
+            optimizer=adam(options.lr),
+            device=options.device,
+            progress=False,
+            **shared,
+        )
+    return model.cpu().eval()
 
 
 def outside(options: argparse.Namespace) -> Result:
-    """Fashion-MNIST is known, MNIST is not: AUROC of each score on test pictures, greater is stranger."""
+    """Fashion-MNIST is known, MNIST is not: AUROC of each score on test pictures, greater is stranger.
+
+    The order holds where the mean over seeds of the difference is above 0, by Student's t, one-sided, at 5 %.
+    A density exp(−E/T) is as far from its manifold as data are where T is their variance around it: here the
+    plain autoencoder's, of training rows. Of 784 numbers kept chains hardly move, so that all start anew.
+    Both were chosen on training rows that were held out, against USPS, digits, rotated pictures and grey.
+    """
     known, other = load("fashion_mnist"), load("mnist")
     mean, scale = known.train.x.mean(), known.train.x.std()
     x, inside, strange = (
         torch.from_numpy(((part - mean) / scale).astype(np.float32)).view(-1, *IMAGE)
         for part in (known.train.x[: options.rows], known.test.x[:2000], other.test.x[:2000])
     )
+    truth = np.r_[np.zeros(len(inside)), np.ones(len(strange))]
     shared: dict[str, Any] = {"dim": 32, "hidden": (512, 256)}
-    steps = options.epochs * -(-len(x) // options.batch_size) // 4
+    pushing = max(1, options.epochs * -(-len(x) // options.batch_size) // 10)
     models = {
         "autoencoder": Recipe(autoencoder, **shared),
         "vae": Recipe(vae, **shared),
         "ebgan": Recipe(ebgan, **shared),
-        "nae": Recipe(nae, steps=steps, **shared),
     }
-    found = {}
-    for name, build in models.items():
-        model = trained(build, x, options, options.epochs if not options.control else 0)
-        scores = [
-            -elbo(model, part, samples=10).per_row if name == "vae" else energy(model, part)
-            for part in (inside, strange)
-        ]
-        truth = np.r_[np.zeros(len(inside)), np.ones(len(strange))]
-        found[name] = float(roc_auc_score(truth, torch.cat(scores).numpy()))
-        print(f"{name:14s} AUROC {found[name]:.3f}")
-    best = max(found["nae"], found["ebgan"])
-    bars = {
-        "energy of nae or ebgan: AUROC >= 0.95": best >= 0.95,
-        "above the plain autoencoder's error": best > found["autoencoder"],
-        "above the VAE's -ELBO": best > found["vae"],
-    }
-    return {"auroc": found, "bars": bars, "rows": len(x), "epochs": options.epochs}
+    found: dict[str, list[float]] = {name: [] for name in (*models, "nae")}
+    epochs = 0 if options.control else options.epochs
+    for seed in range(options.seed, options.seed + options.seeds):
+        learned = {name: trained(build, x, options, epochs, seed) for name, build in models.items()}
+        variance = 2 * float(energy(learned["autoencoder"], x[:2000]).mean()) / x[0].numel()
+        chief = Recipe(nae, temperature=variance, steps=pushing, anew=1.0, **shared)
+        learned["nae"] = trained(chief, x, options, epochs, seed)
+        for name, model in learned.items():
+            scores = [
+                -elbo(model, part, samples=10, seed=seed).per_row if name == "vae" else energy(model, part)
+                for part in (inside, strange)
+            ]
+            found[name].append(float(roc_auc_score(truth, torch.cat(scores).numpy())))
+            print(f"seed {seed}, {name:14s} AUROC {found[name][-1]:.4f}", flush=True)
+    for name, values in found.items():
+        print(f"{name:14s} AUROC {np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}")
+    best = max("nae", "ebgan", key=lambda name: float(np.mean(found[name])))
+    bars = {f"energy of {best}: AUROC >= 0.95": bool(np.mean(found[best]) >= 0.95)}
+    for rival, score in (("autoencoder", "the plain autoencoder's error"), ("vae", "the VAE's -ELBO")):
+        gain = np.subtract(found[best], found[rival])
+        bar = f"energy of {best} above {score}: {gain.mean():.4f} ± {gain.std(ddof=1):.4f}"
+        bars[bar] = above_nothing(gain.tolist())
+    return {"auroc": found, "bars": bars, "rows": len(x), "epochs": options.epochs, "seeds": options.seeds}
 
 
 def masked(options: argparse.Namespace) -> Result:
@@ -85,7 +106,7 @@ def masked(options: argparse.Namespace) -> Result:
     projector = pca(flat, 64)
     codes = {"PCA, 64": (projector.transform(flat), projector.transform(flat_held))}
     for name, epochs in (("untrained", 0), ("masked", 0 if options.control else options.epochs)):
-        model = trained(build, x, options, epochs).autoencoder
+        model = trained(build, x, options, epochs, options.seed).autoencoder
         with torch.no_grad():  # the mean over summary and patches, 64 numbers as PCA has
             codes[name] = tuple(
                 torch.cat([model.encode(p).z.unflatten(1, (-1, 64)).mean(1) for p in part.split(500)]).numpy()
@@ -102,13 +123,17 @@ def main() -> int:
     parser.add_argument("case", choices=("outside", "masked"))
     parser.add_argument("--data", default="mnist", help="of `masked`: mnist or fashion_mnist")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=3, help="of `outside`: two or more, from --seed on")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="where to train: cpu or cuda")
     parser.add_argument("--rows", type=int, default=20_000, help="training pictures, the first")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--control", action="store_true", help="untrained: must miss the bars")
     options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error("an order needs two seeds or more")
     torch.set_num_threads(options.threads)
     result = {"outside": outside, "masked": masked}[options.case](options)
     return tell(f"representation_{options.case}", options, result)

@@ -97,7 +97,7 @@ def labelled_aae(
     `prior(dim, classes)` is `Petals` or `SwissRoll`. The encoder does not see labels; rows
     without one are compared with draws of the whole prior, under a label of their own.
 
-    `pace` is the critic's learning rate in the others': a shape with gaps needs a quicker one than a round prior.
+    `pace` is the critic's learning rate in the others': a shape with gaps needs a quick one.
 
     Context: `labels` (b,), whole numbers below `classes`, −1 where unknown; needed in training only.
 
