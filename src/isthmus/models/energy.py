@@ -82,10 +82,10 @@ def nae(
     sphere, of energy E(g(z)), has ended. So what is rebuilt though it is no data is found, and kept chains
     see to it that it is p that is pushed up and not where chains begin: in the plane, where Z is known, short
     chains that all start anew make the likelihood worse than no push at all. `walk` are number and size of
-    the steps over rows, `search` over codes; T is the variance that p has across the manifold. For `steps`
-    steps the push grows from nothing: before that, an autoencoder. `square` weighs E(x⁻)² / d, which bounds
-    it. The authors keep chains over codes, and start five in a hundred anew. On digits the sphere alone
-    leaves little to rebuild wrongly.
+    the steps over rows, `search` over codes; T is the variance that p has across the manifold, and 2E/d of a
+    plain autoencoder says how much data have. For `steps` steps the push grows from nothing: before that, an
+    autoencoder. `square` weighs E(x⁻)² / d, which bounds it. The authors keep chains over codes, and start
+    five in a hundred anew. On digits the sphere alone leaves little to rebuild wrongly.
 
     Reference: Yoon, Noh & Park, Autoencoding Under Normalization Constraints, ICML 2021, arXiv:2105.05735.
     """
