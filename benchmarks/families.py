@@ -235,9 +235,9 @@ def discrepancy_of_codes(options: argparse.Namespace) -> Outcome:
     """MMD² of held-out rows' drawn codes from the prior; beside it what prior draws decode to, and errors.
 
     The Fréchet distance is in the features of a small classifier that is trained here, and named in the
-    record: it ranks these models, and is no published FID. That of rebuilt held-out rows is what samples can
-    hardly go below; and an autoencoder's own, of draws of N(0, I), depends on how wide its codes happen to be,
-    which nothing in its loss decides. The control weighs by nothing what holds codes to the prior.
+    record: it ranks these models, and is no published FID. That of rebuilt held-out rows stands beside it; and
+    the autoencoder's, of draws of N(0, I), depends on how wide its codes happen to be, which nothing in its
+    loss decides. The control weighs by nothing what holds codes to the prior.
     """
     data = load("mnist")
     x, held = (torch.from_numpy(part.x) for part in (data.train, data.test))
