@@ -235,8 +235,8 @@ def discrepancy_of_codes(options: argparse.Namespace) -> Outcome:
     """MMD² of held-out rows' drawn codes from the prior; beside it what prior draws decode to, and errors.
 
     The Fréchet distance is in the features of a small classifier that is trained here, and named in the
-    record: it ranks these models, and is no published FID. That of rebuilt held-out rows stands beside it; and
-    the autoencoder's, of draws of N(0, I), depends on how wide its codes happen to be, which nothing in its
+    record: it ranks these models, and is no published FID. That of rebuilt held-out rows stands beside it.
+    The autoencoder's, of draws of N(0, I), depends on how wide its codes happen to be, which nothing in its
     loss decides. The control weighs by nothing what holds codes to the prior.
     """
     data = load("mnist")
