@@ -8,9 +8,16 @@ import sys
 import time
 from typing import Any
 
+import torch
+
 import isthmus
 from harness import git, machine, write
 from isthmus.runs import versions
+
+
+def accelerator() -> dict[str, str]:
+    """The card that torch sees, if it sees one."""
+    return {"accelerator": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
 
 
 def tell(name: str, options: argparse.Namespace, result: dict[str, Any], keep: bool = True) -> int:
@@ -24,7 +31,7 @@ def tell(name: str, options: argparse.Namespace, result: dict[str, Any], keep: b
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": shlex.join(["python", *sys.argv]),
         "git": git(),
-        "machine": machine(),
+        "machine": machine() | accelerator(),
         "versions": versions() | {"isthmus": isthmus.__version__},
         "seed": options.seed,
         "threads": options.threads,
