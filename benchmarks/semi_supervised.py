@@ -165,7 +165,9 @@ def posterior_draws(batch: Batch) -> Batch:
 def by_aae(draw: Draw, options: argparse.Namespace) -> list[float]:
     """Makhzani et al. 2015: 1.90 %, nets of two layers of 1000."""
     with seeded(draw.seed):
-        model = semi_aae(784, options.dim, options.hidden, critic=options.hidden, **share(options))
+        model = semi_aae(
+            784, options.dim, options.hidden, critic=options.hidden, weight=options.weight, **share(options)
+        )
     if options.noise:
         model.autoencoder.corrupt = gaussian_noise(options.noise)
     return by_two_streams(model.to(options.device), draw, options)
@@ -216,7 +218,8 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=0, help="rows without labels in a step")
     parser.add_argument("--labelled", type=int, default=0, help="rows with labels in a step")
     parser.add_argument("--lr", type=float, default=0.0)
-    parser.add_argument("--alpha", type=float, default=0.1, help="of M2")
+    parser.add_argument("--alpha", type=float, default=1.0, help="of M2")
+    parser.add_argument("--weight", type=float, default=1.0, help="of fooling the critics of semi_aae")
     parser.add_argument("--noise", type=float, default=0.3, help="on what semi_aae reads")
     parser.add_argument("--first", type=int, default=20, help="epochs of M1")
     parser.add_argument("--hidden", type=lambda s: tuple(map(int, s.split(","))), default=())

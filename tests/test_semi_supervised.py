@@ -41,7 +41,7 @@ def small() -> Autoencoder:
     model = new()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
+            parameter.add_(0.1 * torch.randn_like(parameter))
     return model
 
 
