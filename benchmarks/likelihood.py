@@ -84,6 +84,7 @@ def digits(static: bool) -> tuple[Rows, Rows | None, Tensor]:
 
 def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, float]:
     torch.set_num_threads(options.threads)
+    torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
     build, monitor, _ = MODELS[name]
     train, held, test = digits(options.static)
     with seeded(seed):
@@ -107,6 +108,7 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, float]:
         **chosen,
     )
     minutes = (time.perf_counter() - began) / 60
+    torch.set_float32_matmul_precision("highest")  # what is judged is judged in fp32
     model.corrupt = None  # test digits are binary already
     with seeded(1):  # at random: the first half of the test set is the easier one
         rows = Rows(test[torch.randperm(len(test))[: options.rows]])
@@ -144,6 +146,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=10_000, help="test rows for importance sampling")
     parser.add_argument("--chunk", type=int, default=2048, help="codes that are decoded at once")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--tf32", action="store_true", help="train with TF32 products on a card")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="models that train at the same time")
     parser.add_argument("--name", default="", help="of the result file, after `likelihood_`")
@@ -162,7 +165,7 @@ def main() -> int:
         bars[f"{name}: -log p(x) <= {MODELS[name][2]:g} nats"] = bool(np.mean(values) <= MODELS[name][2])
         if name != "vae" and "vae" in nll:
             bars[f"{name} below the VAE, every seed"] = all(a < b for a, b in zip(values, nll["vae"]))
-    kept = ("epochs", "batch_size", "lr", "hidden", "dim", "warmup", "samples", "rows", "device")
+    kept = ("epochs", "batch_size", "lr", "hidden", "dim", "warmup", "samples", "rows", "device", "tf32")
     result = {
         "found": found,
         "seeds": list(seeds),

@@ -35,6 +35,7 @@ from isthmus.likelihoods import bernoulli, gaussian
 from isthmus.models import ladder_network, m2, semi_aae, vae
 from isthmus.training import adam, cosine
 from outcome import tell
+from pool import spread
 
 EACH = 10  # labels a digit
 FIRST, SILENT = 50, 0.1  # dimensions of M1, and the deviation of means below which one of them says nothing
@@ -98,6 +99,7 @@ def on_a_ladder(draw: Draw, options: argparse.Namespace) -> list[float]:
     """Rasmus et al. 2015: 1.06 % with the net 1000-500-250-250-250 after 150 epochs."""
     with seeded(draw.seed):
         model = ladder_network(784, options.dim, options.hidden, **share(options))
+    draw = draw._replace(labels=draw.labels.cpu())  # where counting them makes no device wait
     return by_two_streams(model.to(options.device), draw, options)
 
 
@@ -205,8 +207,21 @@ def labels_alone(draw: Draw, options: argparse.Namespace) -> float:
     """The small net of the ladder network without its costs: 600 steps, of which the hundred need fewer."""
     with seeded(draw.seed):
         model = ladder_network(784, 100, (500, 250), costs=(0.0,)).to(options.device)
-    draw = draw._replace(others=draw.others[: 600 * EVEN["batch"]])
+    draw = draw._replace(others=draw.others[: 600 * EVEN["batch"]], labels=draw.labels.cpu())
     return by_two_streams(model, draw, argparse.Namespace(**EVEN, epochs=1))[-1]
+
+
+def judged(options: argparse.Namespace, seed: int) -> tuple[list[float], dict[str, float], float, float]:
+    """A draw: errors along the way, seconds, and the errors of the SVM and of the net beside it."""
+    torch.set_num_threads(options.threads)
+    draw = drawn(options, seed)
+    svm = SVC(C=10).fit(draw.x.cpu(), draw.labels.cpu())
+    pixels, alone = wrong(svm.predict(draw.test.cpu()), draw), labels_alone(draw, options)
+    began, clock = time.process_time(), time.perf_counter()
+    curve = METHODS[options.method].run(draw, options)
+    seconds = {"cpu": time.process_time() - began, "wall": time.perf_counter() - clock}
+    print(f"draw {seed}: error {curve[-1]:.2f} % after {seconds}; SVM {pixels}, alone {alone}", flush=True)
+    return curve, seconds, pixels, alone
 
 
 def main() -> int:
@@ -226,6 +241,7 @@ def main() -> int:
     parser.add_argument("--dim", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="draws that are learned from at the same time")
     parser.add_argument("--name", default="", help="of the result file, instead of the method's")
     parser.add_argument("--tune", action="store_true", help="judge by training rows, and write no record")
     parser.add_argument("--control", action="store_true", help="the labelled rows alone: must miss the bar")
@@ -233,20 +249,13 @@ def main() -> int:
     method = METHODS[options.method]
     for name, value in method.options.items():
         setattr(options, name, getattr(options, name) or value)
-    torch.set_num_threads(options.threads)
-    curves, seconds = [], []
-    beside: dict[str, list[float]] = {"SVM of the labelled pixels": [], "the net, labels alone": []}
-    for seed in range(options.seed, options.seed + options.draws):
-        draw = drawn(options, seed)
-        svm = SVC(C=10).fit(draw.x.cpu(), draw.labels.cpu())
-        beside["SVM of the labelled pixels"].append(wrong(svm.predict(draw.test.cpu()), draw))
-        beside["the net, labels alone"].append(labels_alone(draw, options))
-        began, clock = time.process_time(), time.perf_counter()
-        curves.append(method.run(draw, options))
-        seconds.append({"cpu": time.process_time() - began, "wall": time.perf_counter() - clock})
-        print(f"draw {seed}: error {curves[-1][-1]:.2f} % after {seconds[-1]}; {beside}", flush=True)
+    seeds = range(options.seed, options.seed + options.draws)
+    found = list(spread(judged, [(options, seed) for seed in seeds], options.jobs))
+    curves, seconds, pixels, alone = (list(each) for each in zip(*found))
+    beside = {"SVM of the labelled pixels": pixels, "the net, labels alone": alone}
     errors = [curve[-1] for curve in curves]
     mean = float(np.mean(errors))
+    print(f"error {mean:.2f} ± {np.std(errors, ddof=1) if len(errors) > 1 else np.nan:.2f} %")
     result = {
         "error_percent": errors,
         "curve": curves,

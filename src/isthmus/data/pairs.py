@@ -27,7 +27,8 @@ def two_streams(
     `rows`.
 
     An epoch goes once through `others` in random order; the rows with labels, x (n, ...) and labels (n,),
-    come round as often as that takes, in an order that is drawn anew each time. All are on one device.
+    come round as often as that takes, in an order that is drawn anew each time. Rows are on one device;
+    labels may stay on the host for a `ladder_network`, which counts them.
 
     >>> for report in train(model, two_streams(x, y, others, 100, labelled=10)): ...  # doctest: +SKIP
     """
@@ -45,6 +46,6 @@ def two_streams(
         for chosen in order[: len(order) // batch_size * batch_size].split(batch_size):
             while len(waiting) < labelled:
                 waiting = torch.cat([waiting, torch.randperm(len(x), generator=generator)])
-            now, waiting = waiting[:labelled].to(x.device), waiting[labelled:]
-            rows = torch.cat([x[now], others[chosen]])
-            yield Batch(rows, rows, {"labels": torch.cat([labels[now], unknown])})
+            now, waiting = waiting[:labelled], waiting[labelled:]
+            rows = torch.cat([x[now.to(x.device)], others[chosen]])
+            yield Batch(rows, rows, {"labels": torch.cat([labels[now.to(labels.device)], unknown])})
