@@ -20,7 +20,7 @@ from isthmus import Autoencoder, Batch, Embedder, Recipe
 from isthmus.data import DataError
 from isthmus.likelihoods import bernoulli
 from isthmus.metrics import elbo
-from isthmus.models import m2, semi_supervised
+from isthmus.models import m2
 from isthmus.terms import classification, marginalised
 
 CLASSES = 3
@@ -32,17 +32,8 @@ def repeatable():
         yield
 
 
-def new(**more: Any) -> Autoencoder:
+def small(**more: Any) -> Autoencoder:
     return m2(6, 2, (16,), classes=CLASSES, width=8, likelihood=bernoulli, **more).double()
-
-
-def small() -> Autoencoder:
-    """One that has learned something: a new one makes no difference between classes."""
-    model = new()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    return model
 
 
 def rows(labels: list[int]) -> Batch:
@@ -134,24 +125,6 @@ def test_a_label_that_is_given_is_the_class_of_what_is_decoded():
     as_said = model.decode(torch.cat([z, y], 1), labels=zero).mean
     torch.testing.assert_close(as_said, model.decode(torch.cat([z, y[[0, 0, 0]]], 1), labels=unknown).mean)
     assert not torch.allclose(as_said, model.decode(torch.cat([z, y], 1), labels=unknown).mean)
-
-
-@pytest.mark.parametrize("prejudiced", [False, True], ids=["new", "control"])
-def test_to_begin_with_all_classes_are_alike(prejudiced, monkeypatch):
-    """So labels are the first to say what they are. Control: nets that start as any other net does."""
-    if prejudiced:
-        monkeypatch.setattr(semi_supervised, "deaf", lambda net, last: net)
-        monkeypatch.setattr(semi_supervised, "silent", lambda net: net)
-    model, batch = new(), rows([-1] * 20)
-    latent: Any = model.latent
-    with torch.no_grad():
-        code = model(batch, noisy=False).code
-        y = torch.eye(CLASSES).double()
-        means = torch.stack([latent.given(code.extra["h"], c.expand(20, -1), False).q.mean for c in y])
-        z, unknown = torch.randn(20, 2).double(), batch.context["labels"]
-        pictures = [model.decode(torch.cat([z, c.expand(20, -1)], 1), labels=unknown).mean for c in y]
-    spread = (code.extra["logits"].std(1), means.std(0), torch.stack(pictures).std(0))
-    assert all(float(each.max()) > 0.01 if prejudiced else not each.any() for each in spread)
 
 
 def blobs(n: int = 600) -> tuple[np.ndarray, np.ndarray]:

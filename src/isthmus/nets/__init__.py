@@ -1,6 +1,6 @@
 """Functions that build plain networks. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
 
-from .conditional import Beside, OneHot, Relabelled, WithLabel
+from .conditional import OneHot, Relabelled, WithLabel
 from .constrained import lipschitz, unit_columns
 from .convolutional import convs, residual_block
 from .cost import multiplications
@@ -14,7 +14,6 @@ from .transformer import PatchDecoder, VisibleEncoder
 
 __all__ = [
     "Backwards",
-    "Beside",
     "Chain",
     "Coupling",
     "Forwards",

@@ -29,11 +29,7 @@ def marginalised(model: Any, trace: Trace) -> Tensor:
     def repeat(x: Any) -> Any:
         return x.repeat(latent.classes, *[1] * (x.dim() - 1)) if isinstance(x, Tensor) else x
 
-    _, q, p = latent.given(repeat(h), y, False)
-    noise = repeat(
-        torch.randn_like(q.mean[:n])
-    )  # one for all classes: they shall differ by class, not by luck
-    z = torch.addcmul(q.mean, q.stddev, noise)
+    z, q, p = latent.given(repeat(h), y, True)
     context = {name: repeat(value) for name, value in trace.batch.context.items()}
     context["labels"] = torch.full_like(context["labels"], -1)  # y says what the class is
     output = model.decode(torch.cat([z, y], -1), **context)
