@@ -178,10 +178,14 @@ def by_aae(draw: Draw, options: argparse.Namespace) -> list[float]:
 EVEN: dict[str, Any] = {"batch": 100, "labelled": 100, "lr": 2e-3}
 METHODS = {
     "m2": Method(
-        by_m2, 6.0, {"hidden": (500,), "dim": 50, "epochs": 4, "batch": 100, "labelled": 5, "lr": 1e-3}
+        by_m2,
+        6.0,
+        {"hidden": (256,), "dim": 10, "epochs": 3, "batch": 100, "labelled": 10, "lr": 1e-3, "alpha": 30.0},
     ),
     "m1_m2": Method(
-        by_m1_m2, 6.0, {"hidden": (300,), "dim": 10, "epochs": 6, "batch": 200, "labelled": 5, "lr": 1e-3}
+        by_m1_m2,
+        6.0,
+        {"hidden": (300,), "dim": 10, "epochs": 6, "batch": 200, "labelled": 5, "lr": 1e-3, "alpha": 3.0},
     ),
     "semi_aae": Method(
         by_aae, 6.0, {"hidden": (500, 500), "dim": 10, "epochs": 6, "batch": 100, "labelled": 10, "lr": 1e-3}
@@ -233,7 +237,7 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=0, help="rows without labels in a step")
     parser.add_argument("--labelled", type=int, default=0, help="rows with labels in a step")
     parser.add_argument("--lr", type=float, default=0.0)
-    parser.add_argument("--alpha", type=float, default=3.0, help="of M2")
+    parser.add_argument("--alpha", type=float, default=0.0, help="of M2")
     parser.add_argument("--weight", type=float, default=1.0, help="of fooling the critics of semi_aae")
     parser.add_argument("--noise", type=float, default=0.3, help="on what semi_aae reads")
     parser.add_argument("--first", type=int, default=8, help="epochs of M1")
