@@ -35,7 +35,7 @@ from isthmus.metrics import active_units, elbo, log_likelihood
 from isthmus.models import miwae, vae, vamp_vae
 from isthmus.nets import mlps
 from isthmus.terms import kl, reconstruction, warmup
-from isthmus.training import adam, cosine
+from isthmus.training import Diverged, adam, cosine
 from outcome import tell
 from pool import spread
 
@@ -94,19 +94,13 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, float]:
     steps = options.epochs * -(-len(train) // options.batch_size)
     chosen = {} if held is None else {"held_out": held, "monitor": monitor, "patience": options.epochs}
     began = time.perf_counter()
-    history = fit(
-        model,
-        train,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        optimizer=adam(options.lr),
-        schedule=cosine(steps, warmup=500, floor=0.01),
-        ema=0.999,
-        seed=seed,
-        device=options.device,
-        progress=False,
-        **chosen,
-    )
+    how = {"optimizer": adam(options.lr), "schedule": cosine(steps, warmup=500, floor=0.01), "ema": 0.999}
+    how |= {"epochs": options.epochs, "batch_size": options.batch_size, "device": options.device}
+    try:
+        history = fit(model, train, seed=seed, progress=False, **how, **chosen)
+    except Diverged as error:  # a result too, beside those of the others
+        print(f"{name}, seed {seed}: {error}", flush=True)
+        return {"-log p(x)": math.inf}
     minutes = (time.perf_counter() - began) / 60
     torch.set_float32_matmul_precision("highest")  # what is judged is judged in fp32
     model.corrupt = None  # test digits are binary already

@@ -177,6 +177,21 @@ def test_units_of_the_codes_do_not_matter_to_a_flow():
     torch.testing.assert_close(found[1], found[0] - scale.log().sum(), rtol=0, atol=0.05)
 
 
+def test_the_gradient_of_a_vamp_is_finite_where_a_component_is_far_narrower_than_floats_can_tell():
+    encoder = nn.Linear(1, 2)
+    with torch.no_grad():
+        encoder.weight.copy_(torch.tensor([[1.0], [-200.0]]))  # log σ falls by 200 with each step of u
+        encoder.bias.zero_()
+    prior = Vamp(1, encoder, 1, components=2)
+    with torch.no_grad():
+        prior.inputs.copy_(torch.tensor([[0.0], [1.0]]))
+    (-prior.log_prob(torch.tensor([[-1.0]])).sum()).backward()
+    assert prior.inputs.grad.isfinite().all() and encoder.weight.grad.isfinite().all()
+    q = DiagonalNormal.of(encoder(prior.inputs), 2.0)  # the control: without a floor it is 0 · ∞
+    unbounded = torch.logsumexp(q.log_prob(torch.tensor([[-1.0]])[:, None, :]), -1)
+    assert not torch.autograd.grad(unbounded.sum(), prior.inputs)[0].isfinite().all()
+
+
 def test_vamp_is_the_mean_of_the_posteriors_of_its_inputs():
     encoder = mlp(3, 8, 4).double()
     prior = Vamp(2, encoder, 3, components=5).double()

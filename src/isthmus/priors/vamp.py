@@ -12,6 +12,8 @@ from ..distributions import DiagonalNormal
 from ..likelihoods.likelihood import Features
 from .prior import Prior
 
+NARROW = -6.0  # log σ, below which a component is improbable beyond all floats a few steps away
+
 
 class Vamp(Prior):
     """p(z) = 1/K Σ_k q(z | u_k): the posteriors of K learned pseudo-inputs u_k, under the model's encoder.
@@ -19,6 +21,9 @@ class Vamp(Prior):
     The prior that is best for the ELBO is the aggregate posterior 1/N Σ_n q(z | x_n); K inputs that are
     learned stand for the N that are given. `encoder` is the model's, and not registered here a second time:
     its parameters stay the model's. `bound` is that of the `Gaussian` latent.
+
+    No component is narrower than exp(−6). Where a net that no row holds back makes one narrower still, its
+    density elsewhere is 0 in floats, and its gradient 0 · ∞.
 
     Also called the variational mixture of posteriors. Of a net that reads a context it cannot be made: nobody
     says what the context of a pseudo-input is.
@@ -42,7 +47,8 @@ class Vamp(Prior):
 
     def posteriors(self) -> DiagonalNormal:
         """q(z | u_k), of all k: (k, d)."""
-        return DiagonalNormal.of(self.encoder[0](self.inputs), self.bound)
+        q = DiagonalNormal.of(self.encoder[0](self.inputs), self.bound)
+        return DiagonalNormal(q.mean, q.log_scale.clamp(min=NARROW))
 
     def log_prob(self, z: Tensor) -> Tensor:
         each = self.posteriors().log_prob(z[..., None, :])  # (..., k)
