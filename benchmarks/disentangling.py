@@ -30,7 +30,7 @@ from isthmus.likelihoods import bernoulli
 from isthmus.metrics import active_units, dci, elbo, mig
 from isthmus.models import beta_tcvae, beta_vae
 from isthmus.training import adam, cosine
-from outcome import tell
+from outcome import recorded, tell
 from pool import spread
 
 SHAPE = 0  # the place of the shape among the factors
@@ -116,6 +116,8 @@ def main() -> int:
     for (name, _, _), each in zip(tasks, spread(run, tasks, options.jobs)):
         for measure, value in each.items():
             found[name].setdefault(measure, []).append(value)
+        if not options.look:
+            recorded("disentangling", options, {"unfinished": found})
     for name, measures in found.items():
         cells = (
             f"{m} {np.mean(v):.3g} ± {np.std(v, ddof=1) if len(v) > 1 else 0:.2g}"

@@ -36,7 +36,7 @@ from isthmus.models import miwae, vae, vamp_vae
 from isthmus.nets import mlps
 from isthmus.terms import kl, reconstruction, warmup
 from isthmus.training import Diverged, adam, cosine
-from outcome import tell
+from outcome import recorded, tell
 from pool import spread
 
 NETS = Recipe(mlps, activation=nn.ELU)
@@ -148,9 +148,11 @@ def main() -> int:
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.seeds)
     tasks = [(name, seed, options) for name in options.models for seed in seeds]
+    title = f"likelihood_{options.name or ('static' if options.static else 'dynamic')}"
     found: dict[str, list[dict[str, float]]] = {name: [] for name in options.models}
     for (name, _, _), each in zip(tasks, spread(run, tasks, options.jobs)):
         found[name].append(each)
+        recorded(title, options, {"unfinished": found})
     nll = {name: [each["-log p(x)"] for each in runs] for name, runs in found.items()}
     bars = {}
     for name, values in nll.items():
@@ -171,7 +173,7 @@ def main() -> int:
         },
         "bars": bars,
     }
-    return tell(f"likelihood_{options.name or ('static' if options.static else 'dynamic')}", options, result)
+    return tell(title, options, result)
 
 
 if __name__ == "__main__":

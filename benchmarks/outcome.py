@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +26,15 @@ def tell(name: str, options: argparse.Namespace, result: dict[str, Any], keep: b
 
     All bars must hold, and with `options.control` one must be missed.
     """
+    for bar, holds in result["bars"].items():
+        print(f"{'holds ' if holds else 'MISSED'}  {bar}")
+    if keep:
+        print(f"written to {recorded(name, options, result)}")
+    return 0 if all(result["bars"].values()) != options.control else 1
+
+
+def recorded(name: str, options: argparse.Namespace, result: dict[str, Any]) -> Path:
+    """`results/<name>.json`; of a benchmark of many runs also what is known of it before all are done."""
     name += "_control" if options.control else ""
     header = {
         "name": name,
@@ -36,8 +46,4 @@ def tell(name: str, options: argparse.Namespace, result: dict[str, Any], keep: b
         "seed": options.seed,
         "threads": options.threads,
     }
-    for bar, holds in result["bars"].items():
-        print(f"{'holds ' if holds else 'MISSED'}  {bar}")
-    if keep:
-        print(f"written to {write(name, header | {'result': result})}")
-    return 0 if all(result["bars"].values()) != options.control else 1
+    return write(name, header | {"result": result})
