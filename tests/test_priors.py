@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import isthmus
 from isthmus import Autoencoder, Batch, Embedder, Recipe, Stage
-from isthmus.distributions import DiagonalNormal
+from isthmus.distributions import DiagonalNormal, log_normals
 from isthmus.latents import Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
 from isthmus.models import autoencoder, ex_post, fit_prior, vae, vq_vae
@@ -190,6 +190,21 @@ def test_the_gradient_of_a_vamp_is_finite_where_a_component_is_far_narrower_than
     q = DiagonalNormal.of(encoder(prior.inputs), 2.0)  # the control: without a floor it is 0 · ∞
     unbounded = torch.logsumexp(q.log_prob(torch.tensor([[-1.0]])[:, None, :]), -1)
     assert not torch.autograd.grad(unbounded.sum(), prior.inputs)[0].isfinite().all()
+
+
+def test_many_normals_at_once_are_each_of_them_also_where_they_are_narrow():
+    with isthmus.seeded(0):
+        z, mean = 3 * torch.randn(4, 5, 6), 3 * torch.randn(7, 6)
+        log_scale = -6 * torch.rand(7, 6)
+    z[0, 0] = mean[3] + 1e-3  # in the middle of one, where squares cancel
+    found = log_normals(z, mean, log_scale)
+    exact = DiagonalNormal(mean.double(), log_scale.double()).log_prob(z.double()[..., None, :])
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, exact.float(), rtol=1e-6, atol=1e-5)
+    precision = (-2 * log_scale).exp()  # the control: single precision
+    square = z.square() @ precision.T - 2 * z @ (mean * precision).T + (mean.square() * precision).sum(-1)
+    rough = -0.5 * square - log_scale.sum(-1) - 0.5 * math.log(2 * math.pi) * 6
+    assert not torch.allclose(rough[0, 0, 3], exact[0, 0, 3].float(), atol=1e-2)
 
 
 def test_vamp_is_the_mean_of_the_posteriors_of_its_inputs():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..distributions import DiagonalNormal
+from ..distributions import DiagonalNormal, log_normals
 from ..likelihoods.likelihood import Features
 from .prior import Prior
 
@@ -51,7 +51,8 @@ class Vamp(Prior):
         return DiagonalNormal(q.mean, q.log_scale.clamp(min=NARROW))
 
     def log_prob(self, z: Tensor) -> Tensor:
-        each = self.posteriors().log_prob(z[..., None, :])  # (..., k)
+        q = self.posteriors()
+        each = log_normals(z, q.mean, q.log_scale)  # (..., k)
         return torch.logsumexp(each, -1) - math.log(len(self.inputs))
 
     @torch.no_grad()
