@@ -6,11 +6,19 @@ import argparse
 import shlex
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+import torch
+
 import isthmus
-from harness import accelerator, git, machine, write
+from harness import git, machine, write
 from isthmus.runs import versions
+
+
+def accelerator() -> dict[str, str]:
+    """The card that torch sees, if it sees one."""
+    return {"accelerator": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
 
 
 def tell(name: str, options: argparse.Namespace, result: dict[str, Any], keep: bool = True) -> int:
@@ -18,20 +26,24 @@ def tell(name: str, options: argparse.Namespace, result: dict[str, Any], keep: b
 
     All bars must hold, and with `options.control` one must be missed.
     """
+    for bar, holds in result["bars"].items():
+        print(f"{'holds ' if holds else 'MISSED'}  {bar}")
+    if keep:
+        print(f"written to {recorded(name, options, result)}")
+    return 0 if all(result["bars"].values()) != options.control else 1
+
+
+def recorded(name: str, options: argparse.Namespace, result: dict[str, Any]) -> Path:
+    """`results/<name>.json`; of a benchmark of many runs also what is known of it before all are done."""
     name += "_control" if options.control else ""
     header = {
         "name": name,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": shlex.join(["python", *sys.argv]),
         "git": git(),
-        "machine": machine(),
-        "accelerator": accelerator(getattr(options, "device", "cpu")),
+        "machine": machine() | accelerator(),
         "versions": versions() | {"isthmus": isthmus.__version__},
         "seed": options.seed,
         "threads": options.threads,
     }
-    for bar, holds in result["bars"].items():
-        print(f"{'holds ' if holds else 'MISSED'}  {bar}")
-    if keep:
-        print(f"written to {write(name, header | {'result': result})}")
-    return 0 if all(result["bars"].values()) != options.control else 1
+    return write(name, header | {"result": result})

@@ -36,17 +36,11 @@ def trained(build: Recipe, x: Tensor, options: argparse.Namespace, epochs: int, 
         model: Learner = build(IMAGE)
     if epochs:
         steps = epochs * -(-len(x) // options.batch_size)
-        shared = {"batch_size": options.batch_size, "schedule": cosine(steps), "seed": seed}
-        fit(
-            model,
-            x,
-            epochs=epochs,
-            optimizer=adam(options.lr),
-            device=options.device,
-            progress=False,
-            **shared,
-        )
-    return model.cpu().eval()
+        rising = cosine(steps, warmup=min(steps // 20, 1000))
+        shared = {"batch_size": options.batch_size, "schedule": rising, "seed": seed}
+        shared |= {"device": options.device}
+        fit(model, x, epochs=epochs, optimizer=adam(options.lr), progress=False, **shared)
+    return model.to(options.device).eval()
 
 
 def outside(options: argparse.Namespace) -> Result:
@@ -74,10 +68,10 @@ def outside(options: argparse.Namespace) -> Result:
     found: dict[str, list[float]] = {name: [] for name in (*models, "nae")}
     epochs = 0 if options.control else options.epochs
     for seed in range(options.seed, options.seed + options.seeds):
-        learned = {name: trained(build, x, options, epochs, seed) for name, build in models.items()}
+        learned = {name: trained(build, x, options, epochs, seed).cpu() for name, build in models.items()}
         variance = 2 * float(energy(learned["autoencoder"], x[:2000]).mean()) / x[0].numel()
         chief = Recipe(nae, temperature=variance, steps=pushing, anew=1.0, **shared)
-        learned["nae"] = trained(chief, x, options, epochs, seed)
+        learned["nae"] = trained(chief, x, options, epochs, seed).cpu()
         for name, model in learned.items():
             scores = [
                 -elbo(model, part, samples=10, seed=seed).per_row if name == "vae" else energy(model, part)
@@ -101,21 +95,26 @@ def masked(options: argparse.Namespace) -> Result:
     data = load(options.data)
     x, held = (torch.from_numpy(p.x).view(-1, *IMAGE) for p in (data.train, data.test))
     x, y = x[: options.rows], data.train.y[: options.rows]
-    build = Recipe(masked_autoencoder, dim=64, patch=4)
+    dim = options.dim
+    build = Recipe(masked_autoencoder, dim=dim, patch=4, depth=options.depth, width=dim // 2)
     flat, flat_held = x.flatten(1).numpy(), held.flatten(1).numpy()
-    projector = pca(flat, 64)
-    codes = {"PCA, 64": (projector.transform(flat), projector.transform(flat_held))}
+    projector = pca(flat, dim)
+    codes = {f"PCA, {dim}": (projector.transform(flat), projector.transform(flat_held))}
     for name, epochs in (("untrained", 0), ("masked", 0 if options.control else options.epochs)):
         model = trained(build, x, options, epochs, options.seed).autoencoder
-        with torch.no_grad():  # the mean over summary and patches, 64 numbers as PCA has
-            codes[name] = tuple(
-                torch.cat([model.encode(p).z.unflatten(1, (-1, 64)).mean(1) for p in part.split(500)]).numpy()
-                for part in (x, held)
-            )
+        codes[name] = tuple(averaged(model, part, dim, options.device) for part in (x, held))
     found = {n: linear_probe(a, y, b, data.test.y).score for n, (a, b) in codes.items()}
-    print(found)
-    bars = {f"masked above {name}": found["masked"] > found[name] for name in ("PCA, 64", "untrained")}
-    return {"accuracy": found, "bars": bars, "rows": len(x), "epochs": options.epochs}
+    print(found, flush=True)
+    bars = {f"masked above {name}": found["masked"] > found[name] for name in (f"PCA, {dim}", "untrained")}
+    settings = {"data": options.data, "dim": dim, "depth": options.depth, "batch_size": options.batch_size}
+    return {"accuracy": found, "bars": bars, "rows": len(x), "epochs": options.epochs, "settings": settings}
+
+
+@torch.no_grad()
+def averaged(model: Any, x: Tensor, dim: int, device: str) -> np.ndarray:
+    """The mean over the summary and all patches, `dim` numbers a row, as many as PCA has."""
+    parts = (model.encode(part.to(device)).z.unflatten(1, (-1, dim)).mean(1) for part in x.split(500))
+    return torch.cat([part.cpu() for part in parts]).numpy()
 
 
 def main() -> int:
@@ -125,18 +124,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=3, help="of `outside`: two or more, from --seed on")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu", help="where to train: cpu or cuda")
     parser.add_argument("--rows", type=int, default=20_000, help="training pictures, the first")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--dim", type=int, default=64, help="of `masked`: numbers a patch")
+    parser.add_argument("--depth", type=int, default=4, help="of `masked`: layers of the encoder")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--name", default="", help="of the result file, instead of the case's")
     parser.add_argument("--control", action="store_true", help="untrained: must miss the bars")
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error("an order needs two seeds or more")
     torch.set_num_threads(options.threads)
     result = {"outside": outside, "masked": masked}[options.case](options)
-    return tell(f"representation_{options.case}", options, result)
+    return tell(f"representation_{options.name or options.case}", options, result)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
     ISTHMUS_DATA=… python benchmarks/semi_supervised.py ladder_network
     ISTHMUS_DATA=… python benchmarks/semi_supervised.py m1_m2 --draws 2
-    … ladder_network --hidden 1000,500,250,250 --dim 250 --epochs 150 --threads 2
+    … ladder_network --hidden 1000,500,250,250 --dim 250 --epochs 150 --device cuda
 
-A draw is ten labelled rows of each digit; all training rows come without labels too. A step sees 100 rows
-with labels and 100 without. Test rows choose nothing: `curve` is their error along the way, and what is
-judged is the error at the end, after as many epochs as were asked for. `--tune` sets the last 10 000
-training rows in their place. Beside each method stand an SVM of the hundred and the net of the ladder
-network that learns from labels alone. The control leaves the hundred alone in the world: the same
-training, and no other rows.
+A draw is ten labelled rows of each digit; all training rows come without labels too. A step sees `--batch`
+rows without labels and `--labelled` with: as many for the ladder network, and a few for those that model the
+rows. Test rows choose nothing: `curve` is their error along the way, and what is judged is the error at the
+end, after as many epochs as were asked for. `--tune` sets the last 10 000 training rows in their place.
+Beside each method stand an SVM of the hundred and the net of the ladder network that learns from labels
+alone. The control leaves the hundred alone in the world: the same training, and no other rows.
 
 Each run prints what it measured and writes `results/semi_supervised_<method>.json`. The exit status is 1
 where a bar is missed; with `--control`, where it is not.
@@ -28,15 +28,17 @@ import torch
 from sklearn.svm import SVC
 from torch import Tensor
 
-from isthmus import Learner, fit, seeded, train
+from isthmus import Batch, Learner, Recipe, fit, seeded, train
+from isthmus.corruptions import binarise, gaussian_noise
 from isthmus.data import load, two_streams
-from isthmus.likelihoods import bernoulli
+from isthmus.likelihoods import bernoulli, gaussian
 from isthmus.models import ladder_network, m2, semi_aae, vae
 from isthmus.training import adam, cosine
 from outcome import tell
+from pool import spread
 
-BATCH, EACH = 100, 10  # rows a stream; labels a digit
-HALF: dict[str, Any] = {"labelled": 1, "rows": 2}  # of a batch of two streams
+EACH = 10  # labels a digit
+FIRST, SILENT = 50, 0.1  # dimensions of M1, and the deviation of means below which one of them says nothing
 
 
 class Draw(NamedTuple):
@@ -49,27 +51,24 @@ class Draw(NamedTuple):
     truth: Tensor
     seed: int
 
-    def seen_as(self, change: Callable[[Tensor], Tensor]) -> Draw:
-        return self._replace(others=change(self.others), x=change(self.x), test=change(self.test))
-
 
 class Method(NamedTuple):
-    """How it learns from a draw, giving its errors along the way; for how long; and what is wanted."""
+    """How it learns from a draw, giving its errors along the way; what is wanted; and with which options."""
 
     run: Callable[[Draw, argparse.Namespace], list[float]]
-    hidden: tuple[int, ...]
-    dim: int
-    epochs: int
     bar: float
+    options: dict[str, Any]
 
 
-def by_two_streams(model: Learner, draw: Draw, epochs: int, lr: float) -> list[float]:
+def by_two_streams(model: Learner, draw: Draw, options: argparse.Namespace) -> list[float]:
     """Errors in percent, eight times along the way; the rate falls in the last third."""
-    steps = epochs * (len(draw.others) // BATCH)
-    stream = two_streams(draw.x, draw.labels, draw.others, BATCH, epochs, seed=draw.seed)
+    steps = options.epochs * (len(draw.others) // options.batch)
+    stream = two_streams(
+        draw.x, draw.labels, draw.others, options.batch, options.epochs, draw.seed, options.labelled
+    )
     falling = lambda step: min(1.0, 3 * (1 - step / steps))  # noqa: E731
     first, curve = next(iter(model.players())), []
-    optimizer = adam(lr, model.betas)
+    optimizer = adam(options.lr, model.betas)
     for report in train(model, stream, optimizer, seed=draw.seed, schedule=falling):
         if report.player == first and (report.step + 1) % max(1, steps // 8) == 0:
             curve.append(error(model, draw))
@@ -79,7 +78,7 @@ def by_two_streams(model: Learner, draw: Draw, epochs: int, lr: float) -> list[f
 
 def error(model: Learner, draw: Draw) -> float:
     """In percent, of the model at rest; it goes on learning afterwards."""
-    unknown = torch.full((len(draw.test),), -1)
+    unknown = torch.full_like(draw.truth, -1)
     model.eval()
     with torch.no_grad():
         found = model.autoencoder.encode(draw.test, labels=unknown).extra["logits"].argmax(1)
@@ -88,75 +87,145 @@ def error(model: Learner, draw: Draw) -> float:
 
 
 def wrong(found: Any, draw: Draw) -> float:
-    return 100 * float((torch.as_tensor(found) != draw.truth).float().mean())
+    return 100 * float((torch.as_tensor(found, device=draw.truth.device) != draw.truth).float().mean())
+
+
+def share(options: argparse.Namespace) -> dict[str, int]:
+    """Of the rows of a batch, how many have a label."""
+    return {"labelled": options.labelled, "rows": options.labelled + options.batch}
 
 
 def on_a_ladder(draw: Draw, options: argparse.Namespace) -> list[float]:
     """Rasmus et al. 2015: 1.06 % with the net 1000-500-250-250-250 after 150 epochs."""
     with seeded(draw.seed):
-        model = ladder_network(784, options.dim, options.hidden)
-    return by_two_streams(model, draw, options.epochs, 2e-3)
+        model = ladder_network(784, options.dim, options.hidden, **share(options))
+    draw = draw._replace(labels=draw.labels.cpu())  # where counting them makes no device wait
+    return by_two_streams(model.to(options.device), draw, options)
 
 
 def by_m2(draw: Draw, options: argparse.Namespace) -> list[float]:
-    """Kingma et al. 2014: 11.97 %. Pixels are binary, as theirs."""
-    return on_rows(draw.seen_as(lambda x: (x > 0.5).float()), bernoulli, options)
+    """Kingma et al. 2014: 11.97 %. Pixels are binary, drawn anew at every step."""
+    with seeded(draw.seed):
+        model = m2(
+            784, options.dim, options.hidden, alpha=options.alpha, likelihood=bernoulli, **share(options)
+        )
+    model.corrupt = binarise
+    return by_two_streams(model.to(options.device), draw, options)
 
 
 def by_m1_m2(draw: Draw, options: argparse.Namespace) -> list[float]:
-    """Kingma et al. 2014: 3.33 %. M2 on the means of a VAE that saw no labels."""
-    draw = draw.seen_as(lambda x: (x > 0.5).float())
+    """Kingma et al. 2014: 3.33 %. M2 on draws from the posteriors of a VAE that saw no labels.
+
+    As in the authors' code, dimensions of which the VAE makes no use are left out, and unseen rows are their
+    means.
+    """
     with seeded(draw.seed):
-        first = vae(784, 50, (600, 600), likelihood=bernoulli)
+        first = vae(784, FIRST, (600, 600), likelihood=bernoulli)
+    first.corrupt = binarise
     rows, epochs = draw.others, options.first
     steps = epochs * -(-len(rows) // 128)
-    fit(first, rows, epochs=epochs, schedule=cosine(steps), seed=draw.seed, progress=False)
+    fit(
+        first.to(options.device),
+        rows,
+        epochs=epochs,
+        schedule=cosine(steps),
+        seed=draw.seed,
+        progress=False,
+    )
     first.eval()
     with torch.no_grad():
-        codes = draw.seen_as(lambda x: torch.cat([first.autoencoder.encode(p).z for p in x.split(5000)]))
-    return on_rows(codes, None, options)
+        posteriors = [first.encode(part).stages[0].q for part in rows.split(5000)]
+        used = torch.cat([q.mean for q in posteriors]).std(0) > SILENT
 
+        def told(x: Tensor) -> Tensor:  # (n, 784) -> (n, 2 k): means and deviations
+            parts = [first.encode(part).stages[0].q for part in x.split(5000)]
+            return torch.cat([torch.cat([q.mean[:, used], q.stddev[:, used]], 1) for q in parts])
 
-def on_rows(draw: Draw, likelihood: Any, options: argparse.Namespace) -> list[float]:
-    explained = {} if likelihood is None else {"likelihood": likelihood}
+        width = int(used.sum())
+        draw = draw._replace(others=told(rows), x=told(draw.x), test=told(draw.test)[:, :width])
+    print(f"  M1 uses {width} of {FIRST} dimensions", flush=True)
     with seeded(draw.seed):
-        model = m2(draw.x.shape[1], options.dim, options.hidden, **HALF, **explained)
-    return by_two_streams(model, draw, options.epochs, 1e-3)
+        model = m2(
+            width,
+            options.dim,
+            options.hidden,
+            alpha=options.alpha,
+            likelihood=Recipe(gaussian, scale="feature"),
+            **share(options),
+        )
+    model.corrupt = posterior_draws
+    return by_two_streams(model.to(options.device), draw, options)
+
+
+def posterior_draws(batch: Batch) -> Batch:
+    """Rows that are means and deviations (b, 2 k) become draws (b, k)."""
+    mean, deviation = batch.input.chunk(2, 1)
+    x = mean + deviation * torch.randn_like(mean)
+    return batch._replace(input=x, target=x)
 
 
 def by_aae(draw: Draw, options: argparse.Namespace) -> list[float]:
     """Makhzani et al. 2015: 1.90 %, nets of two layers of 1000."""
     with seeded(draw.seed):
-        model = semi_aae(784, options.dim, options.hidden, **HALF)
-    return by_two_streams(model, draw, options.epochs, 1e-3)
+        model = semi_aae(
+            784, options.dim, options.hidden, critic=options.hidden, weight=options.weight, **share(options)
+        )
+    if options.noise:
+        model.autoencoder.corrupt = gaussian_noise(options.noise)
+    return by_two_streams(model.to(options.device), draw, options)
 
 
+EVEN: dict[str, Any] = {"batch": 100, "labelled": 100, "lr": 2e-3}
 METHODS = {
-    "m2": Method(by_m2, (500,), 50, 4, 6.0),
-    "m1_m2": Method(by_m1_m2, (500,), 50, 10, 6.0),
-    "semi_aae": Method(by_aae, (500, 500), 10, 8, 6.0),
-    "ladder_network": Method(on_a_ladder, (500, 250), 100, 8, 6.0),
+    "m2": Method(
+        by_m2,
+        6.0,
+        {"hidden": (256,), "dim": 10, "epochs": 3, "batch": 100, "labelled": 10, "lr": 1e-3, "alpha": 30.0},
+    ),
+    "m1_m2": Method(
+        by_m1_m2,
+        6.0,
+        {"hidden": (300,), "dim": 10, "epochs": 6, "batch": 200, "labelled": 5, "lr": 1e-3, "alpha": 3.0},
+    ),
+    "semi_aae": Method(
+        by_aae, 6.0, {"hidden": (500, 500), "dim": 10, "epochs": 6, "batch": 100, "labelled": 10, "lr": 1e-3}
+    ),
+    "ladder_network": Method(on_a_ladder, 6.0, {"hidden": (500, 250), "dim": 100, "epochs": 8, **EVEN}),
 }
 
 
-def drawn(seed: int, alone: bool, tune: bool) -> Draw:
-    """Ten labelled rows of each digit, and the others, or, `alone`, once more the same."""
+def drawn(options: argparse.Namespace, seed: int) -> Draw:
+    """Ten labelled rows of each digit, and the others, or, under `--control`, once more the same."""
     data = load("mnist")
     x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y).long()
     test, truth = torch.from_numpy(data.test.x), torch.from_numpy(data.test.y).long()
-    if tune:
+    if options.tune:
         x, y, test, truth = x[:50_000], y[:50_000], x[50_000:], y[50_000:]
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     chosen = torch.cat([order[y[order] == digit][:EACH] for digit in range(10)])
-    others = x[chosen].repeat(len(x) // len(chosen), 1) if alone else x
-    return Draw(others, x[chosen], y[chosen], test, truth, seed)
+    others = x[chosen].repeat(len(x) // len(chosen), 1) if options.control else x
+    return Draw(*(part.to(options.device) for part in (others, x[chosen], y[chosen], test, truth)), seed)
 
 
-def labels_alone(draw: Draw) -> float:
+def labels_alone(draw: Draw, options: argparse.Namespace) -> float:
     """The small net of the ladder network without its costs: 600 steps, of which the hundred need fewer."""
     with seeded(draw.seed):
-        model = ladder_network(784, 100, (500, 250), costs=(0.0,))
-    return by_two_streams(model, draw._replace(others=draw.others[: 600 * BATCH]), 1, 2e-3)[-1]
+        model = ladder_network(784, 100, (500, 250), costs=(0.0,)).to(options.device)
+    draw = draw._replace(others=draw.others[: 600 * EVEN["batch"]], labels=draw.labels.cpu())
+    return by_two_streams(model, draw, argparse.Namespace(**EVEN, epochs=1))[-1]
+
+
+def judged(options: argparse.Namespace, seed: int) -> tuple[list[float], dict[str, float], float, float]:
+    """A draw: errors along the way, seconds, and the errors of the SVM and of the net beside it."""
+    torch.set_num_threads(options.threads)
+    draw = drawn(options, seed)
+    svm = SVC(C=10).fit(draw.x.cpu(), draw.labels.cpu())
+    pixels, alone = wrong(svm.predict(draw.test.cpu()), draw), labels_alone(draw, options)
+    began, clock = time.process_time(), time.perf_counter()
+    curve = METHODS[options.method].run(draw, options)
+    seconds = {"cpu": time.process_time() - began, "wall": time.perf_counter() - clock}
+    print(f"draw {seed}: error {curve[-1]:.2f} % after {seconds}; SVM {pixels}, alone {alone}", flush=True)
+    return curve, seconds, pixels, alone
 
 
 def main() -> int:
@@ -165,39 +234,42 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--draws", type=int, default=1, help="of the rows that have labels")
     parser.add_argument("--epochs", type=int, default=0, help="of the rows without; by default some minutes")
-    parser.add_argument("--first", type=int, default=20, help="epochs of M1")
+    parser.add_argument("--batch", type=int, default=0, help="rows without labels in a step")
+    parser.add_argument("--labelled", type=int, default=0, help="rows with labels in a step")
+    parser.add_argument("--lr", type=float, default=0.0)
+    parser.add_argument("--alpha", type=float, default=0.0, help="of M2")
+    parser.add_argument("--weight", type=float, default=1.0, help="of fooling the critics of semi_aae")
+    parser.add_argument("--noise", type=float, default=0.3, help="on what semi_aae reads")
+    parser.add_argument("--first", type=int, default=8, help="epochs of M1")
     parser.add_argument("--hidden", type=lambda s: tuple(map(int, s.split(","))), default=())
     parser.add_argument("--dim", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="draws that are learned from at the same time")
     parser.add_argument("--name", default="", help="of the result file, instead of the method's")
     parser.add_argument("--tune", action="store_true", help="judge by training rows, and write no record")
     parser.add_argument("--control", action="store_true", help="the labelled rows alone: must miss the bar")
     options = parser.parse_args()
     method = METHODS[options.method]
-    for each in ("epochs", "hidden", "dim"):
-        setattr(options, each, getattr(options, each) or getattr(method, each))
-    torch.set_num_threads(options.threads)
-    curves, seconds = [], []
-    beside: dict[str, list[float]] = {"SVM of the labelled pixels": [], "the net, labels alone": []}
-    for seed in range(options.seed, options.seed + options.draws):
-        draw = drawn(seed, options.control, options.tune)
-        svm = SVC(C=10).fit(draw.x, draw.labels)
-        beside["SVM of the labelled pixels"].append(wrong(svm.predict(draw.test), draw))
-        beside["the net, labels alone"].append(labels_alone(draw))
-        began = time.process_time()
-        curves.append(method.run(draw, options))
-        seconds.append(time.process_time() - began)
-        print(f"draw {seed}: error {curves[-1][-1]:.2f} % after {seconds[-1]:.0f} CPU seconds; {beside}")
-    mean = float(np.mean([curve[-1] for curve in curves]))
+    for name, value in method.options.items():
+        setattr(options, name, getattr(options, name) or value)
+    seeds = range(options.seed, options.seed + options.draws)
+    found = list(spread(judged, [(options, seed) for seed in seeds], options.jobs))
+    curves, seconds, pixels, alone = (list(each) for each in zip(*found))
+    beside = {"SVM of the labelled pixels": pixels, "the net, labels alone": alone}
+    errors = [curve[-1] for curve in curves]
+    mean = float(np.mean(errors))
+    print(f"error {mean:.2f} ± {np.std(errors, ddof=1) if len(errors) > 1 else np.nan:.2f} %")
     result = {
-        "error_percent": [curve[-1] for curve in curves],
+        "error_percent": errors,
         "curve": curves,
         "beside": beside,
-        "epochs": options.epochs,
-        "net": {"hidden": list(options.hidden), "dim": options.dim},
-        "training_cpu_seconds": seconds,
+        "options": {name: value for name, value in vars(options).items() if name not in ("method", "name")},
+        "training_seconds": seconds,
         "bars": {f"mean error at most {method.bar:g} %": mean <= method.bar},
     }
+    if options.device != "cpu":
+        result["device"] = torch.cuda.get_device_name(options.device)
     return tell(f"semi_supervised_{options.name or options.method}", options, result, keep=not options.tune)
 
 

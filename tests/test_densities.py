@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import isthmus
-from isthmus import Autoencoder, Batch
+from isthmus import Autoencoder, Batch, fit, seeded
 from isthmus.distributions import DiagonalNormal
 from isthmus.latents import FlowPosterior, Gaussian, Spherical
 from isthmus.latents.flowed import Flowed
@@ -244,3 +244,13 @@ def test_the_pseudo_inputs_prior_follows_the_encoder_of_a_copy():
     assert not torch.allclose(model.latent.prior.log_prob(z), before)
     x = torch.randn(8, 6)
     assert math.isfinite(float(model.losses(Batch(x, x), 0).__next__()[1].total.detach()))
+
+
+def test_pseudo_inputs_start_beside_rows():
+    with seeded(0):
+        model, rows = vamp_vae(6, dim=2, hidden=(8,), components=50), 5 * torch.randn(30, 6)
+    far = torch.cdist(model.latent.prior.inputs.detach(), rows).min(1).values.min()
+    fit(model, rows, epochs=0, progress=False)
+    apart = torch.cdist(model.latent.prior.inputs.detach(), rows).min(1).values
+    assert far > 0.5 > 0.1 > apart.max() > 0
+    assert len(torch.unique(model.latent.prior.inputs, dim=0)) == 50  # two at one row can part

@@ -164,6 +164,12 @@ def test_two_streams_go_round():
     assert len(unlabelled.unique()) == 24
     seen = torch.cat([batch.context["labels"][:4] for batch in found])
     assert torch.equal(seen.bincount(), torch.full((6,), 8))
+    few = list(two_streams(x, y, others, 4, epochs=2, labelled=1))
+    assert [len(batch.input) for batch in few] == [5] * 12
+    seen = torch.cat([batch.context["labels"][:1] for batch in few])
+    assert torch.equal(seen.bincount(), torch.full((6,), 2))
+    with pytest.raises(ValueError, match="batches of 0 and 4"):
+        next(two_streams(x, y, others, 4, labelled=0))
     with pytest.raises(ValueError, match="two streams"):
         next(two_streams(x, y[:3], others))
 

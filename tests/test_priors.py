@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import isthmus
 from isthmus import Autoencoder, Batch, Embedder, Recipe, Stage
-from isthmus.distributions import DiagonalNormal
+from isthmus.distributions import DiagonalNormal, log_normals
 from isthmus.latents import Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
 from isthmus.models import autoencoder, ex_post, fit_prior, vae, vq_vae
@@ -175,6 +175,37 @@ def test_units_of_the_codes_do_not_matter_to_a_flow():
             prior.fit(codes)
         found.append(prior.log_prob(codes).detach())
     torch.testing.assert_close(found[1], found[0] - scale.log().sum(), rtol=0, atol=0.05)
+
+
+def test_the_gradient_of_a_vamp_is_finite_where_a_component_is_far_narrower_than_floats_can_tell():
+    encoder = nn.Linear(1, 2)
+    with torch.no_grad():
+        encoder.weight.copy_(torch.tensor([[1.0], [-200.0]]))  # log σ falls by 200 with each step of u
+        encoder.bias.zero_()
+    prior = Vamp(1, encoder, 1, components=2)
+    with torch.no_grad():
+        prior.inputs.copy_(torch.tensor([[0.0], [1.0]]))
+    (-prior.log_prob(torch.tensor([[-1.0]])).sum()).backward()
+    assert prior.inputs.grad.isfinite().all() and encoder.weight.grad.isfinite().all()
+    q = DiagonalNormal.of(encoder(prior.inputs), 2.0)  # the control: without a floor it is 0 · ∞
+    unbounded = torch.logsumexp(q.log_prob(torch.tensor([[-1.0]])[:, None, :]), -1)
+    assert not torch.autograd.grad(unbounded.sum(), prior.inputs)[0].isfinite().all()
+
+
+def test_many_normals_at_once_are_each_of_them_also_where_they_are_narrow():
+    with isthmus.seeded(0):
+        z, mean = 3 * torch.randn(4, 5, 6), 3 * torch.randn(7, 6)
+        log_scale = -6 * torch.rand(7, 6)
+    log_scale[3] = -6.0
+    z[0, 0] = mean[3] + 1e-3  # in the middle of a narrow one, where squares cancel
+    found = log_normals(z, mean, log_scale)
+    exact = DiagonalNormal(mean.double(), log_scale.double()).log_prob(z.double()[..., None, :])
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, exact.float(), rtol=1e-6, atol=1e-5)
+    precision = (-2 * log_scale).exp()  # the control: single precision
+    square = z.square() @ precision.T - 2 * z @ (mean * precision).T + (mean.square() * precision).sum(-1)
+    rough = -0.5 * square - log_scale.sum(-1) - 0.5 * math.log(2 * math.pi) * 6
+    assert not torch.allclose(rough[0, 0, 3], exact[0, 0, 3].float(), atol=1e-2)
 
 
 def test_vamp_is_the_mean_of_the_posteriors_of_its_inputs():

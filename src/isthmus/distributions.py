@@ -139,6 +139,18 @@ class DiagonalNormal(Posterior):
         return 0.5 * ((2 * ratio).exp() + distance.square() - 1) - ratio
 
 
+def log_normals(z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """log N(z; μ_k, diag(σ_k²)) of every k: z (..., d), μ and log σ (k, d) -> (..., k).
+
+    The square written out, (z² − 2 z μ + μ²) / σ², is three products instead of a tensor (..., k, d) and its
+    passes through memory. In float64, as it cancels where σ is small.
+    """
+    z_, mean_, precision = z.double(), mean.double(), (-2 * log_scale.double()).exp()
+    square = z_.square() @ precision.T - 2 * z_ @ (mean_ * precision).T + (mean_.square() * precision).sum(-1)
+    constant = log_scale.sum(-1) + 0.5 * LOG_2PI * z.shape[-1]
+    return (-0.5 * square).to(z) - constant
+
+
 class OneHots(Posterior):
     """Independent choices among c values each, from `logits` (b, v, c) or broadcast against it.
 

@@ -14,9 +14,9 @@ def hide_patches(patch: int, rate: float = 0.75, normalised: bool = False) -> Co
     """A share `rate` of the patches of each row, drawn at random, hidden; the context says what: `hidden`.
 
     `hidden` is bool, in the shape of the input, where 0 stands for what is hidden. The same number of patches
-    in every row, and never all. `normalised` makes the target of each patch its deviation from the patch's
-    own mean, in its own standard deviations; then nothing tells the mean and the deviation, and no picture of
-    what the model says can be in the data's units.
+    in every row, and never all; `visible` is how many are left. `normalised` makes the target of each patch
+    its deviation from the patch's own mean, in its own standard deviations; then nothing tells the mean and
+    the deviation, and no picture of what the model says can be in the data's units.
 
     Raises ValueError for rows of a single patch.
     Reference: He et al., Masked Autoencoders Are Scalable Vision Learners, CVPR 2022, arXiv:2111.06377.
@@ -35,7 +35,7 @@ def hide_patches(patch: int, rate: float = 0.75, normalised: bool = False) -> Co
         target = batch.target
         if normalised:
             target = deviations(target, grid, batch.context.get("observed"))
-        context = {**batch.context, "hidden": hidden}
+        context = {**batch.context, "hidden": hidden, "visible": grid.places - count}
         return Batch(torch.where(hidden, torch.zeros_like(x), x), target, context)
 
     return corrupt

@@ -233,7 +233,9 @@ def _made(family: Family, features: Features) -> Likelihood:
 def _missing(present: np.ndarray) -> list[str]:
     if present.all():
         return []
-    notes = [f"{1 - present.mean():.1%} of the values are missing: they are neither read nor explained"]
+    gone = 1 - present.mean()
+    share = f"{gone:.1%}" if gone >= 0.001 else "less than 0.1%"
+    notes = [f"{share} of the values are missing: they are neither read nor explained"]
     empty = np.flatnonzero(~present.reshape(len(present), -1).any(0))
     return [*notes, f"{_columns(empty)} without any value"] if len(empty) else notes
 

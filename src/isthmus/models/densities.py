@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+
+from ..data import MappedRows, Rows
 from ..latents import FlowPosterior, Gaussian, Spherical
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
-from ..model import Autoencoder
+from ..model import Autoencoder, in_sight
 from ..nets import mlps
 from ..priors import Mixture, Vamp
+from ..randomness import seeded
 from ..recipes import method
 from ..terms import kl, reconstruction
 
@@ -50,12 +54,15 @@ def vamp_vae(
 ) -> Autoencoder:
     """VAE whose prior is the mean posterior of learned pseudo-inputs: p(z) = 1/K Σ_k q(z | u_k).
 
+    `fit` lets the u_k start at rows drawn at random, an option of the authors' code: from N(0, I) it is far
+    to what data look like.
+
     Reference: Tomczak & Welling, VAE with a VampPrior, AISTATS 2018, arXiv:1705.07120 (K 500).
     """
     explain = likelihood(features)
     encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
     latent = Gaussian(dim, prior=Vamp(dim, encoder, features, components))
-    return Autoencoder(encoder, latent, decoder, explain, reconstruction + kl)
+    return Autoencoder(encoder, latent, decoder, explain, reconstruction + kl, prepare=at_rows)
 
 
 @method
@@ -95,3 +102,15 @@ def hyperspherical_vae(
     explain = likelihood(features)
     encoder, decoder = nets(features, hidden, dim + 1, dim, explain.width)
     return Autoencoder(encoder, Spherical(dim), decoder, explain, reconstruction + kl)
+
+
+@torch.no_grad()
+def at_rows(model: Autoencoder, rows: Any, seed: int) -> None:
+    """Put pseudo-inputs beside rows, missing values at 0; where rows come from an iterable, leave them."""
+    if not isinstance(rows, Rows | MappedRows):
+        return
+    inputs = model.latent.prior.inputs  # type: ignore[union-attr]
+    with seeded(seed):
+        chosen, apart = torch.randint(len(rows), (len(inputs),)), 0.01 * torch.randn(inputs.shape)
+    batch = rows.take(chosen.to(rows.device) if isinstance(rows, Rows) else chosen)
+    inputs.copy_(in_sight(batch.input, batch.context).cpu() + apart)

@@ -132,9 +132,10 @@ class LadderNetwork(Learner):
 
     def passes(self, batch: Batch, step: int) -> tuple[Trace, Pass]:
         """Both ways up and the way down, and the clean one; the code holds `logits` and the errors."""
-        labels = known(batch)
+        labels, here = known(batch), batch.input.device
         order = torch.argsort((labels < 0).to(torch.uint8), stable=True)  # those with labels first
-        count = int((labels >= 0).sum())
+        count, labels = int((labels >= 0).sum()), labels[order].to(here)  # no wait if they lie on the host
+        order = order.to(here)
         parts = [count, len(labels) - count] if min(count, len(labels) - count) >= SEVERAL else [len(labels)]
         x = in_sight(batch.input, batch.context).flatten(1)[order]
         clean = self.net.climb(x, 0.0, parts)
@@ -147,7 +148,7 @@ class LadderNetwork(Learner):
             f"denoising_{floor}": self.error(clean, estimate, floor, judged, seen if floor == 0 else None)
             for floor, estimate in self.net.descend(part).items()
         }
-        context = {**batch.context, "labels": labels[order]}
+        context = {**batch.context, "labels": labels}
         code = Code(clean.z[-1], extra={"logits": corrupted.logits, **errors})
         return Trace(batch._replace(context=context), x, code, Point(x), step), clean
 
@@ -172,10 +173,10 @@ class Resting(nn.Module):
 
 
 def known(batch: Batch) -> Tensor:
-    """Labels as whole numbers, −1 where there is none."""
+    """Labels as whole numbers, −1 where there is none; on the host or the device, as they were given."""
     labels = batch.context.get("labels")
     if labels is None:
-        return torch.full((len(batch.input),), -1, device=batch.input.device)
+        return torch.full((len(batch.input),), -1)
     labels = torch.where(torch.isnan(labels), -1, labels) if labels.is_floating_point() else labels
     return labels.long()
 

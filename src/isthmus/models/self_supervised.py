@@ -48,7 +48,8 @@ def masked_autoencoder(
         raise ValueError(f"a normalised patch is of real numbers, and {explain.name} explains others")
     encoder = VisibleEncoder(features, patch, dim, depth, heads)
     decoder = PatchDecoder(features, explain.width, patch, dim, width, decoder_depth, heads)
-    reader, writer = Given(encoder, optional=["hidden"]), Given(decoder, optional=["hidden"])
+    reader = Given(encoder, optional=["hidden", "visible"])
+    writer = Given(decoder, optional=["hidden"])
     latent, corrupt = Deterministic(encoder.width), hide_patches(patch, rate, normalised)
     return Autoencoder(reader, latent, writer, explain, hidden_reconstruction, corrupt)
 

@@ -16,8 +16,9 @@ class VisibleEncoder(nn.Module):
 
     `hidden`, bool in the shape of the input, says what is not to be read: a patch of which any part is hidden
     is left out before the first layer, so that nothing of it can reach the code, and hiding three quarters
-    makes the encoder four times cheaper. At least one patch of every row is visible. Without `hidden` all
-    are. The vision transformer of Dosovitskiy et al. (2021, arXiv:2010.11929), with fixed places.
+    makes the encoder four times cheaper. At least one patch of every row is visible, and of none more than
+    `visible`, if that is known: to count them would make a device wait. Without `hidden` all are. The vision
+    transformer of Dosovitskiy et al. (2021, arXiv:2010.11929), with fixed places.
     """
 
     def __init__(self, features: Features, patch: int, dim: int, depth: int, heads: int):
@@ -31,13 +32,13 @@ class VisibleEncoder(nn.Module):
 
     place: Tensor
 
-    def forward(self, x: Tensor, hidden: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, hidden: Tensor | None = None, visible: int | None = None) -> Tensor:
         tokens = self.embed(self.patches.cut(x)) + self.place  # (b, places, dim)
         summary = self.summary.expand(len(x), -1, -1)
         if hidden is None:
             return self.blocks(torch.cat([summary, tokens], 1)).flatten(1)
         gone = self.patches.cut(hidden).any(-1)  # (b, places)
-        most = int((~gone).sum(1).max())
+        most = int((~gone).sum(1).max()) if visible is None else visible
         order = gone.to(torch.uint8).argsort(dim=1, stable=True)[:, :most]  # visible ones first
         padding = gone.gather(1, order)  # rows of which more is hidden than of others
         index = order[..., None].expand(-1, -1, tokens.shape[-1])

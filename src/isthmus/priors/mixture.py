@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..distributions import LOG_2PI
+from ..distributions import LOG_2PI, log_normals
 from .prior import Prior
 
 
@@ -40,12 +40,11 @@ class Mixture(Prior):
         return diagonal if self.off_diagonal is None else diagonal + self.off_diagonal.triu(1)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        from_means = z[..., None, :] - self.means  # (..., k, d)
         if self.off_diagonal is None:
-            white = from_means * self.log_precision.exp()
+            each = log_normals(z, self.means, -self.log_precision)  # (..., k)
         else:
-            white = torch.einsum("...kd,kde->...ke", from_means, self.factors)
-        each = self.log_precision.sum(-1) - 0.5 * (white.square() + LOG_2PI).sum(-1)  # (..., k)
+            white = torch.einsum("...kd,kde->...ke", z[..., None, :] - self.means, self.factors)
+            each = self.log_precision.sum(-1) - 0.5 * (white.square() + LOG_2PI).sum(-1)
         return torch.logsumexp(self.logits.log_softmax(0) + each, -1)
 
     @torch.no_grad()

@@ -8,9 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..distributions import DiagonalNormal
+from ..distributions import DiagonalNormal, log_normals
 from ..likelihoods.likelihood import Features
 from .prior import Prior
+
+NARROW = -6.0  # log σ, below which a component is improbable beyond all floats a few steps away
 
 
 class Vamp(Prior):
@@ -19,6 +21,9 @@ class Vamp(Prior):
     The prior that is best for the ELBO is the aggregate posterior 1/N Σ_n q(z | x_n); K inputs that are
     learned stand for the N that are given. `encoder` is the model's, and not registered here a second time:
     its parameters stay the model's. `bound` is that of the `Gaussian` latent.
+
+    No component is narrower than exp(−6). Where a net that no row holds back makes one narrower still, its
+    density elsewhere is 0 in floats, and its gradient 0 · ∞.
 
     Also called the variational mixture of posteriors. Of a net that reads a context it cannot be made: nobody
     says what the context of a pseudo-input is.
@@ -42,10 +47,12 @@ class Vamp(Prior):
 
     def posteriors(self) -> DiagonalNormal:
         """q(z | u_k), of all k: (k, d)."""
-        return DiagonalNormal.of(self.encoder[0](self.inputs), self.bound)
+        q = DiagonalNormal.of(self.encoder[0](self.inputs), self.bound)
+        return DiagonalNormal(q.mean, q.log_scale.clamp(min=NARROW))
 
     def log_prob(self, z: Tensor) -> Tensor:
-        each = self.posteriors().log_prob(z[..., None, :])  # (..., k)
+        q = self.posteriors()
+        each = log_normals(z, q.mean, q.log_scale)  # (..., k)
         return torch.logsumexp(each, -1) - math.log(len(self.inputs))
 
     @torch.no_grad()

@@ -89,7 +89,8 @@ def projections(model: Any, trace: Trace) -> tuple[Tensor, Tensor]:
     """
     context = dict(trace.batch.context)
     view = context.pop("view", None)
-    context.pop("hidden", None)  # says what is hidden of the first
+    for of_the_first in ("hidden", "visible"):
+        context.pop(of_the_first, None)
     if view is None or "projection" not in trace.code.extra:
         raise ValueError(
             "a contrastive term compares projections of two views: it needs a corruption that makes them, "
