@@ -9,16 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import isthmus
-from harness import git, machine, write
+from harness import accelerator, git, machine, write
 from isthmus.runs import versions
-
-
-def accelerator() -> dict[str, str]:
-    """The card that torch sees, if it sees one."""
-    return {"accelerator": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
 
 
 def tell(name: str, options: argparse.Namespace, result: dict[str, Any], keep: bool = True) -> int:
@@ -41,7 +34,7 @@ def recorded(name: str, options: argparse.Namespace, result: dict[str, Any]) -> 
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": shlex.join(["python", *sys.argv]),
         "git": git(),
-        "machine": machine() | accelerator(),
+        "machine": machine() | {"accelerator": accelerator(getattr(options, "device", "cpu"))},
         "versions": versions() | {"isthmus": isthmus.__version__},
         "seed": options.seed,
         "threads": options.threads,

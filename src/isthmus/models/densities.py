@@ -109,7 +109,8 @@ def at_rows(model: Autoencoder, rows: Any, seed: int) -> None:
     """Put pseudo-inputs beside rows, missing values at 0; where rows come from an iterable, leave them."""
     if not isinstance(rows, Rows | MappedRows):
         return
-    inputs = model.latent.prior.inputs  # type: ignore[union-attr]
+    assert isinstance(model.latent, Gaussian) and isinstance(model.latent.prior, Vamp)
+    inputs = model.latent.prior.inputs
     with seeded(seed):
         chosen, apart = torch.randint(len(rows), (len(inputs),)), 0.01 * torch.randn(inputs.shape)
     batch = rows.take(chosen.to(rows.device) if isinstance(rows, Rows) else chosen)
