@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..distributions import Density, DiagonalNormal
+from ..distributions import Density, DiagonalNormal, full
 from ..nets import Residual, mlp
 from ..trace import Code, Stage
 from .latent import Latent
@@ -221,7 +221,7 @@ class AtDraws:
 
 def normal(params: Tensor) -> DiagonalNormal:
     """(b, 2 d) -> N: means, then log standard deviations, held smoothly within ±`BOUND`."""
-    mean, log_scale = params.chunk(2, -1)
+    mean, log_scale = full(params).chunk(2, -1)
     return DiagonalNormal(mean, BOUND * torch.tanh(log_scale / BOUND))
 
 

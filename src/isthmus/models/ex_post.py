@@ -54,7 +54,7 @@ def fit_prior(
     """
     refit(model, prior)
     part, training = model.autoencoder, model.training
-    with torch.no_grad(), seeded(seed, x.device):
+    with torch.no_grad(), seeded(seed, part.device):
         codes = part.eval().encode(x, **context).z
         part.latent.fit_prior(codes)
     model.train(training)
@@ -64,7 +64,7 @@ def refit(model: Learner, prior: Callable[..., Prior]) -> None:
     """Give the model another prior, not yet fitted, and say so in its recipe; one given before goes."""
     part, recipe = model.autoencoder, model.recipe
     before = part.latent.latent if isinstance(part.latent, Refitted) else part.latent
-    part.latent = Refitted(before, prior)
+    part.latent = Refitted(before, prior).to(part.device)
     if recipe is None:
         return
     if recipe.function is ex_post:
