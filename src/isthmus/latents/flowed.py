@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from ..distributions import DiagonalNormal, NoClosedForm, Posterior
 from ..nets.invertible import Invertible, couplings
 from ..priors import Prior
-from ..trace import Code, Stage
-from .latent import Latent
+from ..trace import Code
+from .gaussian import Measured
 
 
-class FlowPosterior(Latent):
+class FlowPosterior(Measured):
     """q(z|x): z = f(ε; h), ε ~ N(μ, diag σ²), so that log q(z|x) = log N(ε; μ, σ²) − log |det ∂f/∂ε|.
 
     The encoder delivers (b, 2 dim + context): means, log standard deviations, and h, which the coupling
@@ -26,8 +25,6 @@ class FlowPosterior(Latent):
     Kingma et al., Inverse Autoregressive Flow, NeurIPS 2016, arXiv:1606.04934 (h, section 3.2).
     """
 
-    zero: Tensor
-
     def __init__(
         self,
         dim: int,
@@ -37,23 +34,13 @@ class FlowPosterior(Latent):
         bound: float = 2.0,
         prior: Prior | None = None,
     ):
-        super().__init__()
-        self.dim, self.features, self.bound, self.prior = dim, 2 * dim + context, bound, prior
+        super().__init__(dim, prior)
+        self.features, self.bound = 2 * dim + context, bound
         self.net = couplings(dim, layers, hidden, context=context)
-        self.register_buffer("zero", torch.zeros(()), persistent=False)
 
     def forward(self, features: Tensor, noisy: bool) -> Code:
         gaussian, context = features[:, : 2 * self.dim], features[:, 2 * self.dim :]
-        q = Flowed(DiagonalNormal.of(gaussian, self.bound), self.net, context)
-        z = q.rsample() if noisy else q.mean
-        p = DiagonalNormal(self.zero, self.zero, standard=True) if self.prior is None else self.prior
-        return Code(z, (Stage(z, q, p),))
-
-    def sample(self, n: int) -> Tensor:
-        return self.zero.new_empty(n, self.dim).normal_() if self.prior is None else self.prior.sample(n)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
+        return self.measured(Flowed(DiagonalNormal.of(gaussian, self.bound), self.net, context), noisy)
 
 
 class Flowed(Posterior):

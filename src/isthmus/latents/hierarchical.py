@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from ..distributions import Density, DiagonalNormal, full
 from ..nets import Residual, mlp
 from ..trace import Code, Stage
-from .latent import Latent
+from .latent import Known
 
 BOUND = 5.0  # of log standard deviations, both ways: a prior that is learned must not become a point
 
 
-class Ladder(Latent):
+class Ladder(Known):
     """The ladder VAE: evidence from the bottom up, beliefs from the top down, weighed by their precision.
 
         q(z_i | z_{i+1}, x) = N(μ, σ²),   σ⁻² = σ̂⁻² + σ_p⁻²,   μ = σ² (μ̂ σ̂⁻² + μ_p σ_p⁻²)
@@ -89,11 +89,8 @@ class Ladder(Latent):
             stages.insert(0, Stage(z, q, p))
         return Code(z, tuple(stages))
 
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
-
-class BottomUp(Latent):
+class BottomUp(Known):
     """The plain hierarchy: q(z_1 | x), then q(z_2 | z_1), …, against a prior that is drawn from the top down.
 
     z_2 is inferred from a draw of z_1, and the divergence of z_1 is from p(z_1 | z_2) at a z_2 that depends
@@ -131,11 +128,8 @@ class BottomUp(Latent):
             z = normal(down(z)).rsample()
         return z
 
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
-
-class TopDown(Latent):
+class TopDown(Known):
     """The deep top-down VAE: a residual stream from the top, to which each of `blocks` layers adds a draw.
 
         p(z_l | h), q(z_l | h, x) from nets;   h ← h + r(h) + W z_l;   h ← h + mlp(h)
@@ -179,9 +173,6 @@ class TopDown(Latent):
             h, stage = block(h, features if level < layers else None, noisy)
             stages.append(stage)
         return Code(h, tuple(stages))
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
 
 class Block(nn.Module):
