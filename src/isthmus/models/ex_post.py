@@ -52,9 +52,9 @@ def fit_prior(
     >>> fit_prior(model, x, Flow)  # doctest: +SKIP
     >>> model.autoencoder.sample(10).mean  # doctest: +SKIP
     """
-    refit(model, prior)
     part, training = model.autoencoder, model.training
     with torch.no_grad(), seeded(seed, part.device):
+        refit(model, prior)
         codes = part.eval().encode(x, **context).z
         part.latent.fit_prior(codes)
     model.train(training)
