@@ -41,7 +41,9 @@ class Ladder(Known):
         self.dims, self.dim, self.features = checked(dims), dims[0], width
         ups = [nn.Sequential(nn.ReLU(), *mlp(width, width, width)) for _ in self.dims[1:]]
         self.up = nn.ModuleList(ups)
-        self.evidence = nn.ModuleList(nn.Sequential(nn.ReLU(), nn.Linear(width, 2 * d)) for d in self.dims)
+        self.evidence = nn.ModuleList(
+            unit(nn.Sequential(nn.ReLU(), nn.Linear(width, 2 * d)), d) for d in self.dims
+        )
         self.down = prior_nets(self.dims, width)
         self.register_buffer("zero", torch.zeros(()), persistent=False)
 
@@ -105,8 +107,8 @@ class BottomUp(Known):
     def __init__(self, dims: Sequence[int], width: int = 128):
         super().__init__()
         self.dims, self.dim, self.features = checked(dims), dims[0], width
-        self.evidence = nn.Sequential(nn.ReLU(), nn.Linear(width, 2 * self.dims[0]))
-        ups = [mlp(lower, width, 2 * upper) for lower, upper in itertools.pairwise(self.dims)]
+        self.evidence = unit(nn.Sequential(nn.ReLU(), nn.Linear(width, 2 * self.dims[0])), self.dims[0])
+        ups = [unit(mlp(lower, width, 2 * upper), upper) for lower, upper in itertools.pairwise(self.dims)]
         self.up, self.down = nn.ModuleList(ups), prior_nets(self.dims, width)
         self.register_buffer("zero", torch.zeros(()), persistent=False)
 
@@ -181,8 +183,8 @@ class Block(nn.Module):
     def __init__(self, dim: int, width: int, blocks: int):
         super().__init__()
         self.dim = dim
-        self.prior = nn.Sequential(nn.ReLU(), *mlp(width, width, 2 * dim + width))
-        self.posterior = nn.Sequential(nn.ReLU(), *mlp(2 * width, width, 2 * dim))
+        self.prior = unit(nn.Sequential(nn.ReLU(), *mlp(width, width, 2 * dim + width)), dim)
+        self.posterior = unit(nn.Sequential(nn.ReLU(), *mlp(2 * width, width, 2 * dim)), dim)
         self.put = nn.Linear(dim, width)
         after = nn.Sequential(nn.ReLU(), *mlp(width, width, width))
         self.after = Residual(after)
@@ -223,13 +225,28 @@ def merged(a: DiagonalNormal, b: DiagonalNormal) -> DiagonalNormal:
     return DiagonalNormal(torch.lerp(b.mean, a.mean, share), log_scale)
 
 
+def unit(net: nn.Sequential, dim: int) -> nn.Sequential:
+    """The net, of whose last layer come `dim` means and then log scales: these start at 0, whatever it reads.
+
+    Before it has learned, what a net reads may be large, of pictures above all, and divergences grow with the
+    exponential of log scales: a code that begins by costing a million nats is first of all given up.
+    """
+    last = net[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight[dim : 2 * dim] = 0.0
+        last.bias[dim : 2 * dim] = 0.0
+    return net
+
+
 def standard(zero: Tensor) -> DiagonalNormal:
     return DiagonalNormal(zero, zero, standard=True)
 
 
 def prior_nets(dims: tuple[int, ...], width: int) -> nn.ModuleList:
     """(b, d_{i+1}) -> (b, 2 d_i): parameters of p(z_i | z_{i+1}), for every layer but the top."""
-    return nn.ModuleList(mlp(upper, width, 2 * lower) for lower, upper in itertools.pairwise(dims))
+    pairs = itertools.pairwise(dims)
+    return nn.ModuleList(unit(mlp(upper, width, 2 * lower), lower) for lower, upper in pairs)
 
 
 def checked(dims: Sequence[int]) -> tuple[int, ...]:
