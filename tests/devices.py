@@ -16,8 +16,6 @@ WAITS = {  # methods whose step has to ask the device something before it can go
     "ladder_network": "rows with a label are counted, to be normalised apart",
     "gamma_model": "rows with a label are counted, to be normalised apart",
     "nae": "chains that start anew are counted, and only these are searched for",
-    "masked_autoencoder": "visible patches are counted, and only these are read",
-    "contrastive_masked_autoencoder": "visible patches are counted, and only these are read",
 }
 
 
