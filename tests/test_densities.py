@@ -252,8 +252,9 @@ def test_the_pseudo_inputs_prior_follows_the_encoder_of_a_copy():
 def test_pseudo_inputs_start_beside_rows():
     with seeded(0):
         model, rows = vamp_vae(6, dim=2, hidden=(8,), components=50), 5 * torch.randn(30, 6)
-    far = torch.cdist(model.latent.prior.inputs.detach(), rows).min(1).values.min()
+    prior: Any = model.latent.prior
+    far = torch.cdist(prior.inputs.detach(), rows).min(1).values.min()
     fit(model, rows, epochs=0, progress=False)
-    apart = torch.cdist(model.latent.prior.inputs.detach(), rows).min(1).values
+    apart = torch.cdist(prior.inputs.detach(), rows).min(1).values
     assert far > 0.5 > 0.1 > apart.max() > 0
-    assert len(torch.unique(model.latent.prior.inputs, dim=0)) == 50  # two at one row can part
+    assert len(torch.unique(prior.inputs, dim=0)) == 50  # two at one row can part

@@ -75,7 +75,7 @@ def test_control_hiding_after_the_first_layer_leaks():
     class Late(VisibleEncoder):
         """Control: all patches attend to each other, and the hidden ones are dropped from the code."""
 
-        def forward(self, x: Tensor, hidden: Tensor | None = None) -> Tensor:
+        def forward(self, x: Tensor, hidden: Tensor | None = None, visible: int | None = None) -> Tensor:
             assert hidden is not None
             code = super().forward(x).unflatten(1, (-1, 8))
             gone = self.patches.cut(hidden).any(-1, keepdim=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..data import MappedRows, Rows
 from ..latents import FlowPosterior, Gaussian, Spherical
@@ -143,7 +144,7 @@ def at_rows(model: Autoencoder, rows: Any, seed: int) -> None:
     """Put pseudo-inputs beside rows, missing values at 0; where rows come from an iterable, leave them."""
     if not isinstance(rows, Rows | MappedRows):
         return
-    inputs = model.latent.prior.inputs  # type: ignore[union-attr]
+    inputs: Tensor = model.latent.prior.inputs  # type: ignore[union-attr,assignment]
     with seeded(seed):
         chosen, apart = torch.randint(len(rows), (len(inputs),)), 0.01 * torch.randn(inputs.shape)
     batch = rows.take(chosen.to(rows.device) if isinstance(rows, Rows) else chosen)
