@@ -20,6 +20,7 @@ from isthmus.comparing import CodeSize, Likeness, contest
 from isthmus.comparing.fairness import gaussian_rows, sized
 from isthmus.data.schema import Schema
 from isthmus.metrics import holm, paired
+from isthmus.training import TrainingWarning
 
 QUICK: dict[str, Any] = {"dim": 1, "seeds": 2, "epochs": 60, "batch_size": 32, "lr": 5e-3}
 
@@ -331,6 +332,28 @@ def test_compare_on_the_command_line(capsys, sales, tmp_path):
     for each in numbers["methods"]:
         mine = [float(line["mse"]) for line in lines if line["method"] == each["name"]]
         assert mine == pytest.approx(each["mse"]["seeds"])
+
+
+def test_what_training_warns_of_is_told_as_it_comes_and_of_whom(capsys, sales):
+    command = ("compare", sales, "beta_vae", "autoencoder", "--set", "beta=100", "--set", "hidden=16")
+    options = ("--dim", 2, "--seeds", 2, "--epochs", 80, "--batch-size", 16, "--lr", 0.005)
+    status, _, err = call(capsys, *command, *options)
+    lines = err.splitlines()
+    for seed in (0, 1):
+        [warned] = [i for i, line in enumerate(lines) if f"beta_vae, seed {seed}: epoch" in line]
+        [done] = [i for i, line in enumerate(lines) if f"beta_vae, seed {seed}: test MSE" in line]
+        assert warned < done and "posterior collapse" in lines[warned]
+        others = [i for i, line in enumerate(lines) if "test MSE" in line and i < warned]
+        assert len(others) == 2 * seed  # the fits before it have been told of, and no later one
+    assert status == 0 and err.count("posterior collapse") == 2 and "autoencoder, seed 0: epoch" not in err
+    assert call(capsys, *command, *options, "--quiet")[2] == ""
+
+
+def test_in_python_a_training_warning_names_its_model_and_seed():
+    collapsed = Recipe("beta_vae", beta=100.0, hidden=(16,))
+    with pytest.warns(TrainingWarning, match="mine, seed 3: epoch .*(posterior collapse)"):
+        options = {**QUICK, "seeds": 1, "dim": 2, "epochs": 80, "batch_size": 16}
+        isthmus.compare(line(), {"mine": collapsed}, **options, seed=3)
 
 
 def test_a_mixed_file_is_compared_and_its_columns_may_be_named(capsys, tmp_path):

@@ -16,8 +16,10 @@ from isthmus.latents import BottomUp, Ladder, TopDown
 from isthmus.latents.hierarchical import AtDraws, Block, merged, normal
 from isthmus.likelihoods import gaussian
 from isthmus.metrics import elbo, kl_per_layer, log_likelihood
-from isthmus.nets import mlp
+from isthmus.models import hierarchical_vae, ladder_vae, top_down_vae
+from isthmus.nets import convs, mlp
 from isthmus.terms import kl, reconstruction
+from isthmus.training import adam, cosine, fit
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +36,18 @@ LATENTS: dict[str, Any] = {
 latents = pytest.mark.parametrize("name", LATENTS)
 
 
+def drawn(latent: Any) -> Any:
+    """Log scales that start at 0 start as means do, so that there is something to be asked about."""
+    for part in latent.modules():
+        if isinstance(part, nn.Linear):
+            silent = ~part.weight.any(1)
+            with torch.no_grad():
+                part.weight[silent] = nn.init.xavier_normal_(torch.empty_like(part.weight))[silent]
+    return latent
+
+
 def model_of(name: str, features: int = 3) -> Autoencoder:
-    latent = LATENTS[name]()
+    latent = drawn(LATENTS[name]())
     model = Autoencoder(
         mlp(features, latent.features),
         latent,
@@ -175,3 +187,40 @@ def test_the_expected_widths_and_refusals():
     model, x = isthmus.models.ladder_vae(5, dim=4), torch.randn(6, 5)
     assert math.isfinite(float(next(model.losses(Batch(x, x), 3))[1].total.detach()))
     assert isinstance(model.latent, nn.Module)
+
+
+# Pictures, whose features are large before anything is learned
+
+
+@latents
+def test_scales_begin_at_one_however_large_the_features(name):
+    """So that the divergence grows with the square of what a net reads, and not with its exponential."""
+
+    def widest(latent: Any) -> float:
+        with torch.no_grad():
+            stages = latent(100 * torch.randn(50, 6), True).stages
+            sides = [side for s in stages for side in (s.q, s.p.density if isinstance(s.p, AtDraws) else s.p)]
+            return max(float(side.log_scale.abs().max()) for side in sides)
+
+    assert widest(LATENTS[name]()) < 0.35  # where evidence and belief are merged, ½ log 2
+    assert widest(drawn(LATENTS[name]())) > 3  # the control
+
+
+def blobs(n: int, shape: tuple[int, int, int]) -> Tensor:
+    """Pictures of a spot somewhere."""
+    y, x = (torch.linspace(0, 1, side) for side in shape[1:])
+    at = torch.rand(n, 2, 1, 1)
+    spot = torch.exp(-((y[:, None] - at[:, 0]).square() + (x - at[:, 1]).square()) / 0.05)
+    return spot[:, None].expand(n, *shape) + 0.02 * torch.randn(n, *shape)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 33, 17)], ids=str)
+@pytest.mark.parametrize("method", [ladder_vae, hierarchical_vae, top_down_vae], ids=lambda m: m.__name__)
+def test_pictures_are_learned_with_convolutions(method, shape):
+    x, held_out = blobs(256, shape), blobs(100, shape)
+    model = method(shape, nets=convs, hidden=(8, 16))
+    fit(model, x, epochs=50, batch_size=64, optimizer=adam(4e-3), schedule=cosine(200))
+    with torch.no_grad():
+        error = (model.decode(model.encode(held_out).z).mean - held_out).square().mean()
+        assert error < 0.4 * (x.mean(0) - held_out).square().mean()
+        assert model.sample(3).mean.shape == (3, *shape)

@@ -120,6 +120,7 @@ CASES = [
     case("mixture_vae", "reconstruction + kl", **SMALL),
     case("vamp_vae", "reconstruction + kl", **SMALL, components=20),
     case("flow_vae", "reconstruction + kl", **SMALL),
+    case("iaf_vae", "reconstruction + kl", **SMALL),
     case("hyperspherical_vae", "reconstruction + kl", **SMALL),
     case("ladder_vae", "reconstruction + warmup(100, 1) * kl", **SMALL, width=16, steps=100),
     case("hierarchical_vae", "reconstruction + warmup(100, 1) * kl", **SMALL, layers=2, width=16, steps=100),

@@ -88,9 +88,21 @@ def test_inception_is_handed_bytes_of_three_colours_and_named_weights(tmp_path, 
     found = inception_features(x, held)
     assert seen["x"].dtype == torch.uint8 and seen["x"].shape == (5, 3, 8, 8) and seen["weights"] == str(held)
     np.testing.assert_allclose(found[:, 0], 255 * x.mean((1, 2, 3)), atol=0.5)
-    monkeypatch.setitem(sys.modules, "torchmetrics.image.fid", None)
-    with pytest.raises(ImportError, match="pip install"):
-        inception_features(x, held)
+    darker = inception_features(
+        x / 2, held
+    )  # FID is the Fréchet distance of these: here, of the mean colours
+    shift = 3 * (found.mean(0)[0] - darker.mean(0)[0]) ** 2
+    spread = 3 * (found[:, 0].std(ddof=1) - darker[:, 0].std(ddof=1)) ** 2
+    assert frechet_distance(found, darker) == pytest.approx(shift + spread, rel=1e-3)
+
+    def lacking(*arguments, **options):
+        raise ModuleNotFoundError("NoTrainInceptionV3 module requires that `Torch-fidelity` is installed")
+
+    monkeypatch.setattr(module, "NoTrainInceptionV3", lacking)
+    for missing in (module, None):  # torch-fidelity alone, then torchmetrics too
+        monkeypatch.setitem(sys.modules, "torchmetrics.image.fid", missing)
+        with pytest.raises(ImportError, match=r"pip install 'isthmus\[metrics\]'"):
+            inception_features(x, held)
 
 
 def test_a_perceptual_network_is_handed_three_colours_from_minus_one_to_one() -> None:

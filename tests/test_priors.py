@@ -300,6 +300,20 @@ def test_what_is_fitted_afterwards_is_no_players_parameter():
     assert model.recipe is not None and model.recipe.arguments["features"] == 6
 
 
+@pytest.mark.parametrize(
+    "prior", [Recipe(Mixture, components=3), Recipe(Flow, layers=2, hidden=(8,), steps=5)]
+)
+def test_fitting_one_repeats_and_leaves_the_random_numbers_of_the_process_alone(prior):
+    x, outside, drawn = rings(100), torch.get_rng_state(), []
+    for _ in range(2):
+        with isthmus.seeded(1):
+            model = autoencoder(2, dim=2, hidden=(8,))
+        fit_prior(model, x, prior, seed=3)
+        assert torch.equal(outside, torch.get_rng_state())
+        drawn.append(model.sample(5, torch.Generator().manual_seed(0)).mean)
+    assert torch.equal(*drawn)
+
+
 def test_what_is_no_prior_is_refused():
     with pytest.raises(TypeError, match="isthmus.priors"):
         ex_post(6, dim=2, prior=Recipe(Deterministic))

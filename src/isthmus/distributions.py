@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -23,6 +23,11 @@ def total(values: Tensor, event_dims: int, observed: Tensor | None = None) -> Te
     if observed is not None:
         values = torch.where(observed, values, torch.zeros((), dtype=values.dtype, device=values.device))
     return values.flatten(-event_dims).sum(-1) if event_dims else values
+
+
+def full(x: Any) -> Any:
+    """Back to single precision after a net under autocast: log-space sums and quantisers need it."""
+    return x.float() if isinstance(x, Tensor) and x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 class Distribution(ABC):
@@ -103,7 +108,7 @@ class DiagonalNormal(Posterior):
     @classmethod
     def of(cls, features: Tensor, bound: float) -> DiagonalNormal:
         """(…, 2 d) -> N: means, then log standard deviations, held smoothly below `bound`."""
-        mean, log_scale = features.chunk(2, -1)
+        mean, log_scale = full(features).chunk(2, -1)
         return cls(mean, bound - F.softplus(bound - log_scale))
 
     @property

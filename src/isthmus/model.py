@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from .distributions import Distribution
+from .distributions import Distribution, full
 from .latents import Latent
 from .objective import Loss, Objective, Term
 from .randomness import drawing_from
@@ -73,11 +75,6 @@ def in_sight(x: Any, context: Mapping[str, Any]) -> Any:
     return torch.where(observed, x, torch.zeros((), dtype=x.dtype, device=x.device))
 
 
-def full(x: Any) -> Any:
-    """Back to single precision after a net under autocast: log-space sums and quantisers need it."""
-    return x.float() if isinstance(x, Tensor) and x.dtype in (torch.bfloat16, torch.float16) else x
-
-
 class Autoencoder(Learner):
     """The general case. Parts go in, and a step is one pass through all of them.
 
@@ -114,6 +111,11 @@ class Autoencoder(Learner):
         return self
 
     @property
+    def device(self) -> torch.device:
+        """Where its parameters live, or if it has none its buffers; the CPU where it has neither."""
+        return next(chain(self.parameters(), self.buffers()), torch.empty(())).device
+
+    @property
     def asks(self) -> set[str]:
         """What its nets read of the context, and so cannot be used without."""
         return {name for part in self.modules() if isinstance(part, Given) for name in part.names}
@@ -122,7 +124,7 @@ class Autoencoder(Learner):
         self, x: Tensor, sample: bool = False, generator: torch.Generator | None = None, **context: Any
     ) -> Code:
         """The code of (b, ...): the posterior's mean or mode, or with `sample` a draw from it."""
-        with drawing_from(generator):
+        with self._drawing(generator):
             return self.latent(self._features(in_sight(x, context), context), sample)
 
     def decode(self, z: Tensor, **context: Any) -> Distribution:
@@ -131,7 +133,7 @@ class Autoencoder(Learner):
 
     def sample(self, n: int, generator: torch.Generator | None = None, **context: Any) -> Distribution:
         """`n` codes from the prior, decoded: take `.mean` for clean pictures, `.sample()` for draws."""
-        with drawing_from(generator):
+        with self._drawing(generator):
             return self.decode(self.latent.sample(n), **context)
 
     def forward(self, batch: Batch, noisy: bool | None = None, step: int = 0) -> Trace:
@@ -154,6 +156,10 @@ class Autoencoder(Learner):
         yield "autoencoder", self.objective(self, trace)
         if self.training:
             self.latent.follow(trace.code, first=step == 0)
+
+    def _drawing(self, generator: torch.Generator | None) -> AbstractContextManager[None]:
+        """Draws from a generator, where there is one; else from the global ones as usual."""
+        return nullcontext() if generator is None else drawing_from(generator, self.device)
 
     def _features(self, x: Any, context: Mapping[str, Any]) -> Any:
         features = full(call(self.encoder, x, context))

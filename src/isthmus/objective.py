@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .distributions import full
 from .trace import Trace
 
 Weight = float | Callable[[int], float]
@@ -105,8 +106,8 @@ class Loss:
     __slots__ = ("means", "total", "values", "weights")
 
     def __init__(self, values: dict[str, Tensor], weights: dict[str, float]):
-        self.values, self.weights = values, weights
-        self.means = {name: value.mean() if value.dim() else value for name, value in values.items()}
+        self.values, self.weights = {name: full(value) for name, value in values.items()}, weights
+        self.means = {name: value.mean() if value.dim() else value for name, value in self.values.items()}
         weighted = ((weights[name], mean) for name, mean in self.means.items())
         self.total = reduce(add, (mean if weight == 1.0 else weight * mean for weight, mean in weighted))
 

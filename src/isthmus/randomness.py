@@ -23,7 +23,9 @@ class Stream:
 
     def __init__(self, seed: int, device: torch.device | str = "cpu"):
         device = torch.device(device)
-        self.devices = [device.index or 0] if device.type == "cuda" else []
+        self.devices: list[int] = []
+        if device.type == "cuda":
+            self.devices = [torch.cuda.current_device() if device.index is None else device.index]
         generators = [torch.Generator(d) for d in ("cpu", *(f"cuda:{i}" for i in self.devices))]
         self.states = [g.manual_seed(seed % 2**63).get_state() for g in generators]
         self.outside: list[Tensor] | None = None
@@ -63,13 +65,16 @@ def mixed(*numbers: int) -> int:
 
 
 @contextmanager
-def drawing_from(generator: torch.Generator | None) -> Iterator[None]:
-    """Draw from `generator` inside, advancing it; with None, from the global generator as usual."""
-    if generator is None:
-        yield
+def drawing_from(generator: torch.Generator, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Draw from `generator` inside, advancing it.
+
+    On a CUDA device, or with a generator of one, draws are those of a stream that its next number seeds.
+    """
+    if torch.device(device).type != "cpu" or generator.device.type != "cpu":
+        seed = torch.randint(2**63 - 1, (), generator=generator, device=generator.device)
+        with Stream(int(seed), device):
+            yield
         return
-    if generator.device.type != "cpu":
-        raise ValueError(f"a CPU generator is needed here; this one lives on {generator.device}")
     outside = torch.get_rng_state()
     torch.set_rng_state(generator.get_state())
     try:

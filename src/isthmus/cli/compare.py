@@ -17,7 +17,7 @@ from ..runs import machine
 from ..training import write_atomically
 from .holding import few, rule_of
 from .misuse import Misuse, Stopped
-from .output import say, show, to_json
+from .output import aloud, say, show, to_json
 from .plan import read
 from .settings import arguments
 from .tables import kinds_of, remarking
@@ -64,7 +64,7 @@ def compare(
     remark(f"{given.name}: {len(given.all.x)} rows; {held}")
     for words in _not_for(recipes, asked.settings):
         remark(words)
-    with remarking(quiet):
+    with remarking(quiet), aloud(remark):
         found = contest(
             train.x,
             recipes,

@@ -6,7 +6,8 @@ import inspect
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..estimators.door import frame_of, table_of
 from ..metrics import holm, paired, suggest_dim
 from ..metrics.arrays import Array
 from ..recipes import Recipe, parameters
+from ..training import TrainingWarning
 from .fairness import MOST, CodeSize, Likeness, gaussian_rows, sized
 from .results import Baseline, MethodComparison, MethodResult, verdict
 
@@ -97,7 +99,8 @@ def compare(
                 if label in failed:
                     continue
                 try:
-                    run = arena.fit(recipe, train, held, y_train, y_held, seed + number, epochs, options)
+                    with _warnings_of(f"{label}, seed {seed + number}"):
+                        run = arena.fit(recipe, train, held, y_train, y_held, seed + number, epochs, options)
                 except Exception as problem:  # whatever it is, it is this method's, and told
                     failed[label] = str(problem) or type(problem).__name__
                     say(f"  {label}, seed {seed + number}: failed. {failed[label]}")
@@ -115,6 +118,21 @@ def compare(
         told = "; ".join(reasons) if len(reasons) == 1 else "; ".join(f"{k}: {v}" for k, v in failed.items())
         raise ValueError(f"no method could be fitted. {told}")
     return arena.judged(runs, failed, seeds, name, stopped)
+
+
+@contextmanager
+def _warnings_of(who: str) -> Iterator[None]:
+    """What training warns of goes on as it comes, and says of whom."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TrainingWarning, append=True)  # of every fit, unless asked otherwise
+        others = warnings.showwarning
+
+        def tell(message: Any, category: Any, *where: Any, **more: Any) -> None:
+            mine = issubclass(category, TrainingWarning)
+            others(category(f"{who}: {message}") if mine else message, category, *where, **more)
+
+        warnings.showwarning = tell
+        yield
 
 
 class _Run(NamedTuple):

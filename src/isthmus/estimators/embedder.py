@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -26,16 +26,15 @@ from ..data.blocks import Blocks
 from ..data.preparation import Family, prepare, refuse
 from ..data.schema import Schema
 from ..data.streams import mapped_rows, numbered, prepare_blocks
-from ..model import Learner
 from ..models import METHODS
 from ..models.ex_post import GMM, refit
 from ..priors import Prior
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
 from ..training import adam, cosine, fit
-from . import folders
 from .door import classes_of, counted, frame_of, lengths, numbers_of, places_of, table_of, values_of
 from .inference import codes, decoded, passes, probabilities, some
+from .keeping import Keepable
 
 
 def tells_classes(embedder: Embedder) -> bool:
@@ -51,7 +50,7 @@ def tells_classes(embedder: Embedder) -> bool:
     return True
 
 
-class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
     """Learn codes for rows, and all that an autoencoder can do with them.
 
     >>> z = Embedder("vae", dim=16, random_state=0).fit_transform(X)  # doctest: +SKIP
@@ -166,7 +165,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             self.recipe_.describe()  # raises where it cannot be written down: now, not after the training
         device = "cuda" if self.device == "auto" and torch.cuda.is_available() else self.device
         with seeded(seed):
-            self.model_: Learner = self.recipe_()
+            self.model_ = self.recipe_()
         if self.verbose:
             print("\n".join(self.notes_), file=sys.stderr)
         rows = self._prepared(x, context)
@@ -332,26 +331,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         check_is_fitted(self, "preparation_")
         return [*(self._schema.describe() if self._schema is not None else []), *self.preparation_.notes]
 
-    def save(self, folder: str | Path) -> Path:
-        """Write recipe, weights and preprocessing into a run folder: JSON and safetensors, no pickle."""
-        check_is_fitted(self)
-        return folders.write(self, folder)
-
-    @classmethod
-    def load(cls, folder: str | Path, trusted: tuple[str, ...] = ()) -> Embedder:
-        """The fitted estimator of a run folder, on the CPU; see `isthmus.load` for `trusted`."""
-        kept = folders.read(folder, trusted)
-        self = cls(kept.asked)
-        self.preparation_, self.schema_ = kept.preparation, kept.schema
-        self.recipe_, self.model_ = kept.recipe, kept.model
-        self.n_features_in_ = kept.features
-        self._n_features_out = self.model_.autoencoder.latent.dim
-        if kept.names is not None:
-            self.feature_names_in_ = np.array(kept.names, object)
-        if kept.classes is not None:
-            self.classes_ = np.array(kept.classes)
-        return self
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -359,21 +338,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.non_deterministic = False
         return tags
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Recipe and weights, never the module: its functions need not be picklable."""
-        state = dict(super().__getstate__())
-        if "model_" in state:
-            state["model_"] = {name: value.numpy() for name, value in state["model_"].state_dict().items()}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "model_" in state:
-            with seeded(0):  # what is drawn is overwritten, and the process's own random numbers stay
-                self.model_ = self.recipe_().eval()
-            weights = {name: torch.as_tensor(np.array(v)) for name, v in state["model_"].items()}
-            self.model_.load_state_dict(weights)
 
     def _validated(self, X: ArrayLike, reset: bool = False) -> Any:
         """Rows as float, NaN where missing; pictures in their shape, mixed tables encoded.

@@ -8,10 +8,10 @@ from torch import Tensor
 from ..distributions import DiagonalNormal, NoClosedForm, Posterior
 from ..priors import Normal
 from ..trace import Code, Stage
-from .latent import Latent
+from .latent import Fitted, Known
 
 
-class Bijective(Latent):
+class Bijective(Known):
     """All of z = f(x), against a standard normal prior: −log p(x) = −log N(z; 0, I) − log |det ∂f/∂x|.
 
     The encoder delivers (b, dim + 1), z and then log |det|, as `isthmus.nets.Forwards` does. There is no
@@ -33,11 +33,8 @@ class Bijective(Latent):
     def sample(self, n: int) -> Tensor:
         return self.zero.new_empty(n, self.dim).normal_()
 
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
-
-class Kept(Latent):
+class Kept(Fitted):
     """The first `dim` of the `whole` coordinates z = f(x); the decoder puts zeros for the others.
 
     The encoder delivers (b, whole + 1), z and then log |det|: `code.extra` holds both, for the term
@@ -57,13 +54,6 @@ class Kept(Latent):
     def forward(self, features: Tensor, noisy: bool) -> Code:
         whole, log_det = features[:, :-1], features[:, -1]
         return Code(whole[:, : self.dim], extra={"whole": whole, "log_det": log_det})
-
-    def sample(self, n: int) -> Tensor:
-        return self.prior.sample(n)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """Mean and covariance of the codes."""
-        self.prior.fit(codes)
 
 
 class Transported(Posterior):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..distributions import OneHots
 from ..trace import Code, Stage
-from .latent import Latent
+from .latent import Known
 
 Gradient = Callable[[Tensor, float], Tensor]  # logits (..., c) and a temperature -> draws (..., c)
 
@@ -38,7 +38,7 @@ def unreparameterised(logits: Tensor, temperature: float) -> Tensor:
     return F.gumbel_softmax(logits.detach(), temperature, hard=True)
 
 
-class Categorical(Latent):
+class Categorical(Known):
     """`variables` choices among `values` each, one-hot, against a uniform prior.
 
     The encoder delivers logits, (b, variables · values), and the code is as wide: a one-hot vector for each
@@ -79,9 +79,6 @@ class Categorical(Latent):
 
     def sample(self, n: int) -> Tensor:
         return OneHots(self.uniform).rsample((n,))
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
     def extra_repr(self) -> str:
         return f"variables={self.variables}, values={self.values}, gradient={self.gradient.__name__}"

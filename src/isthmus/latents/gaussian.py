@@ -7,13 +7,37 @@ import math
 import torch
 from torch import Tensor
 
-from ..distributions import DiagonalNormal
+from ..distributions import Density, DiagonalNormal, Posterior
 from ..priors import Prior
 from ..trace import Code, Stage
-from .latent import Latent
+from .latent import Known
 
 
-class Gaussian(Latent):
+class Measured(Known):
+    """A latent with one stage, against N(0, I) or a `prior` of `isthmus.priors`, which is learned along.
+
+    Still abstract: how features become a posterior remains to be said.
+    """
+
+    zero: Tensor
+
+    def __init__(self, dim: int, prior: Prior | None):
+        super().__init__()
+        self.dim, self.prior = dim, prior
+        self.register_buffer("zero", torch.zeros(()), persistent=False)
+
+    def measured(self, q: Posterior, noisy: bool) -> Code:
+        """A draw of q, or its mean, beside the prior."""
+        z = q.rsample() if noisy else q.mean
+        plain = DiagonalNormal(self.zero, self.zero, standard=True)
+        p: Density = plain if self.prior is None else self.prior
+        return Code(z, (Stage(z, q, p),))
+
+    def sample(self, n: int) -> Tensor:
+        return self.zero.new_empty(n, self.dim).normal_() if self.prior is None else self.prior.sample(n)
+
+
+class Gaussian(Measured):
     """A diagonal Gaussian posterior against a standard normal prior (Kingma & Welling 2014, appendix B).
 
     The encoder delivers (b, 2 dim): means, then log standard deviations. These are held smoothly below
@@ -22,24 +46,12 @@ class Gaussian(Latent):
     against that, and its parameters are learned along; the divergence is then estimated at the draw.
     """
 
-    zero: Tensor
-
     def __init__(self, dim: int, bound: float = 2.0, prior: Prior | None = None):
-        super().__init__()
-        self.dim, self.features, self.bound, self.prior = dim, 2 * dim, bound, prior
-        self.register_buffer("zero", torch.zeros(()), persistent=False)
+        super().__init__(dim, prior)
+        self.features, self.bound = 2 * dim, bound
 
     def forward(self, features: Tensor, noisy: bool) -> Code:
-        q = DiagonalNormal.of(features, self.bound)  # (b, d)
-        z = q.rsample() if noisy else q.mean
-        p = DiagonalNormal(self.zero, self.zero, standard=True) if self.prior is None else self.prior
-        return Code(z, (Stage(z, q, p),))
-
-    def sample(self, n: int) -> Tensor:
-        return self.zero.new_empty(n, self.dim).normal_() if self.prior is None else self.prior.sample(n)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
+        return self.measured(DiagonalNormal.of(features, self.bound), noisy)
 
 
 def committed(nats: float) -> float:

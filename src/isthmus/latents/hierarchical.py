@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..distributions import Density, DiagonalNormal
+from ..distributions import Density, DiagonalNormal, full
 from ..nets import Residual, mlp
 from ..trace import Code, Stage
-from .latent import Latent
+from .latent import Known
 
 BOUND = 5.0  # of log standard deviations, both ways: a prior that is learned must not become a point
 
 
-class Ladder(Latent):
+class Ladder(Known):
     """The ladder VAE: evidence from the bottom up, beliefs from the top down, weighed by their precision.
 
         q(z_i | z_{i+1}, x) = N(μ, σ²),   σ⁻² = σ̂⁻² + σ_p⁻²,   μ = σ² (μ̂ σ̂⁻² + μ_p σ_p⁻²)
@@ -41,7 +41,9 @@ class Ladder(Latent):
         self.dims, self.dim, self.features = checked(dims), dims[0], width
         ups = [nn.Sequential(nn.ReLU(), *mlp(width, width, width)) for _ in self.dims[1:]]
         self.up = nn.ModuleList(ups)
-        self.evidence = nn.ModuleList(nn.Sequential(nn.ReLU(), nn.Linear(width, 2 * d)) for d in self.dims)
+        self.evidence = nn.ModuleList(
+            unit(nn.Sequential(nn.ReLU(), nn.Linear(width, 2 * d)), d) for d in self.dims
+        )
         self.down = prior_nets(self.dims, width)
         self.register_buffer("zero", torch.zeros(()), persistent=False)
 
@@ -89,11 +91,8 @@ class Ladder(Latent):
             stages.insert(0, Stage(z, q, p))
         return Code(z, tuple(stages))
 
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
-
-class BottomUp(Latent):
+class BottomUp(Known):
     """The plain hierarchy: q(z_1 | x), then q(z_2 | z_1), …, against a prior that is drawn from the top down.
 
     z_2 is inferred from a draw of z_1, and the divergence of z_1 is from p(z_1 | z_2) at a z_2 that depends
@@ -108,8 +107,8 @@ class BottomUp(Latent):
     def __init__(self, dims: Sequence[int], width: int = 128):
         super().__init__()
         self.dims, self.dim, self.features = checked(dims), dims[0], width
-        self.evidence = nn.Sequential(nn.ReLU(), nn.Linear(width, 2 * self.dims[0]))
-        ups = [mlp(lower, width, 2 * upper) for lower, upper in itertools.pairwise(self.dims)]
+        self.evidence = unit(nn.Sequential(nn.ReLU(), nn.Linear(width, 2 * self.dims[0])), self.dims[0])
+        ups = [unit(mlp(lower, width, 2 * upper), upper) for lower, upper in itertools.pairwise(self.dims)]
         self.up, self.down = nn.ModuleList(ups), prior_nets(self.dims, width)
         self.register_buffer("zero", torch.zeros(()), persistent=False)
 
@@ -131,11 +130,8 @@ class BottomUp(Latent):
             z = normal(down(z)).rsample()
         return z
 
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
-
-class TopDown(Latent):
+class TopDown(Known):
     """The deep top-down VAE: a residual stream from the top, to which each of `blocks` layers adds a draw.
 
         p(z_l | h), q(z_l | h, x) from nets;   h ← h + r(h) + W z_l;   h ← h + mlp(h)
@@ -180,9 +176,6 @@ class TopDown(Latent):
             stages.append(stage)
         return Code(h, tuple(stages))
 
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
-
 
 class Block(nn.Module):
     """One layer of `TopDown`."""
@@ -190,8 +183,8 @@ class Block(nn.Module):
     def __init__(self, dim: int, width: int, blocks: int):
         super().__init__()
         self.dim = dim
-        self.prior = nn.Sequential(nn.ReLU(), *mlp(width, width, 2 * dim + width))
-        self.posterior = nn.Sequential(nn.ReLU(), *mlp(2 * width, width, 2 * dim))
+        self.prior = unit(nn.Sequential(nn.ReLU(), *mlp(width, width, 2 * dim + width)), dim)
+        self.posterior = unit(nn.Sequential(nn.ReLU(), *mlp(2 * width, width, 2 * dim)), dim)
         self.put = nn.Linear(dim, width)
         after = nn.Sequential(nn.ReLU(), *mlp(width, width, width))
         self.after = Residual(after)
@@ -221,7 +214,7 @@ class AtDraws:
 
 def normal(params: Tensor) -> DiagonalNormal:
     """(b, 2 d) -> N: means, then log standard deviations, held smoothly within ±`BOUND`."""
-    mean, log_scale = params.chunk(2, -1)
+    mean, log_scale = full(params).chunk(2, -1)
     return DiagonalNormal(mean, BOUND * torch.tanh(log_scale / BOUND))
 
 
@@ -232,13 +225,28 @@ def merged(a: DiagonalNormal, b: DiagonalNormal) -> DiagonalNormal:
     return DiagonalNormal(torch.lerp(b.mean, a.mean, share), log_scale)
 
 
+def unit(net: nn.Sequential, dim: int) -> nn.Sequential:
+    """The net, of whose last layer come `dim` means and then log scales: these start at 0, whatever it reads.
+
+    Before it has learned, what a net reads may be large, of pictures above all, and divergences grow with the
+    exponential of log scales: a code that begins by costing a million nats is first of all given up.
+    """
+    last = net[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight[dim : 2 * dim] = 0.0
+        last.bias[dim : 2 * dim] = 0.0
+    return net
+
+
 def standard(zero: Tensor) -> DiagonalNormal:
     return DiagonalNormal(zero, zero, standard=True)
 
 
 def prior_nets(dims: tuple[int, ...], width: int) -> nn.ModuleList:
     """(b, d_{i+1}) -> (b, 2 d_i): parameters of p(z_i | z_{i+1}), for every layer but the top."""
-    return nn.ModuleList(mlp(upper, width, 2 * lower) for lower, upper in itertools.pairwise(dims))
+    pairs = itertools.pairwise(dims)
+    return nn.ModuleList(unit(mlp(upper, width, 2 * lower), lower) for lower, upper in pairs)
 
 
 def checked(dims: Sequence[int]) -> tuple[int, ...]:

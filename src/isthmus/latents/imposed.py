@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..trace import Code
-from .latent import Latent
+from .latent import Known
 
 
 class Shape(nn.Module, ABC):
@@ -27,7 +27,7 @@ class Shape(nn.Module, ABC):
         """(n, dim), drawn from the global generator."""
 
 
-class Imposed(Latent):
+class Imposed(Known):
     """z = features, held by a game to `shape`, which stays the prior: what adversarial autoencoders need."""
 
     def __init__(self, shape: Shape):
@@ -41,11 +41,8 @@ class Imposed(Latent):
     def sample(self, n: int) -> Tensor:
         return self.shape.sample(n)
 
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is what the codes are held to."""
 
-
-class Classed(Latent):
+class Classed(Known):
     """A class and a style: z = [softmax of the first `classes` features, the `dim` others].
 
     The prior is a one-hot class, all as likely, beside N(0, I). `extra["logits"]` are the (b, classes)
@@ -70,11 +67,8 @@ class Classed(Latent):
         style = self.like.new_empty(n, self.dim - self.classes).normal_()
         return torch.cat([F.one_hot(chosen, self.classes).to(style), style], 1)
 
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is what the codes are held to."""
 
-
-class Informed(Latent):
+class Informed(Known):
     """What an InfoGAN draws: a class, `continuous` numbers between −1 and 1, and `noise` numbers, N(0, I).
 
     z = [one-hot class, numbers, noise]. The encoder tells the first two of a row, and the noise it cannot
@@ -100,9 +94,6 @@ class Informed(Latent):
         numbers = self.like.new_empty(n, self.continuous).uniform_(-1, 1)
         noise = self.like.new_empty(n, self.noise).normal_()
         return torch.cat([F.one_hot(kind, self.classes).to(noise), numbers, noise], 1)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
 
 class Sphere(Shape):

@@ -10,10 +10,10 @@ from ..distributions import OneHots
 from ..trace import Code, Stage
 from .deterministic import Deterministic
 from .gaussian import Gaussian
-from .latent import Latent
+from .latent import Known, Latent
 
 
-class Labelled(Latent):
+class Labelled(Known):
     """(z, y): a class, known for some rows and guessed for others, and a Gaussian code beside it.
 
         q(y | x) q(z | x, y),   p(y) uniform, p(z) = N(0, I)
@@ -52,9 +52,6 @@ class Labelled(Latent):
 
     def sample(self, n: int) -> Tensor:
         return torch.cat([self.gaussian.sample(n), OneHots(self.uniform).rsample((n,))], -1)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
 
 class Judged(Latent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -38,3 +39,27 @@ class Latent(nn.Module, ABC):
     @abstractmethod
     def fit_prior(self, codes: Tensor) -> None:
         """Learn from training codes (n, dim) where `sample` draws, if the method itself does not say."""
+
+
+class Known(Latent):
+    """A latent whose prior is part of the model: there is nothing to fit. Still abstract."""
+
+    def fit_prior(self, codes: Tensor) -> None:
+        """Nothing to learn."""
+
+
+class Fitted(Latent):
+    """A latent that does not say where its codes lie: they are drawn from `prior`, fitted to some.
+
+    Still abstract: what a code is remains to be said.
+    """
+
+    prior: Any  # `sample(n)` and `fit(codes)`
+
+    def sample(self, n: int) -> Tensor:
+        drawn: Tensor = self.prior.sample(n)
+        return drawn
+
+    def fit_prior(self, codes: Tensor) -> None:
+        """As `prior` does."""
+        self.prior.fit(codes)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..distributions import full
 from ..trace import Code
 from .latent import Latent
 from .quantisers import Quantiser
@@ -210,10 +211,10 @@ class TwoLevels(Latent):
         self.prior: Any = prior(self.levels, self.books)
 
     def forward(self, features: Tensor, noisy: bool) -> Code:
-        whole = self.top(self.up(features.unflatten(1, self.inside)))
-        seen = self.down(whole.z).flatten(1)
+        whole = self.top(full(self.up(features.unflatten(1, self.inside))))
+        seen = full(self.down(whole.z)).flatten(1)
         both = torch.stack([features, seen], 1).unflatten(2, (-1, self.bottom.positions)).flatten(1, 2)
-        detail = self.bottom(self.merge(both).flatten(1))
+        detail = self.bottom(full(self.merge(both)).flatten(1))
         extra = {name: torch.cat([part, detail.extra[name]], 1) for name, part in whole.extra.items()}
         return Code(torch.cat([detail.z, whole.z], 1), extra=extra)
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from ..trace import Code
-from .latent import Latent
+from .latent import Fitted, Latent
 
 
-class TopK(Latent):
+class TopK(Fitted):
     """z keeps the k largest positive features of each row; the others are zero.
 
     A row never has more than k active entries, and none of them is shrunk, as an L1 penalty does. The
@@ -25,8 +25,7 @@ class TopK(Latent):
 
     def __init__(self, dim: int, k: int):
         super().__init__()
-        if not 1 <= k <= dim:
-            raise ValueError(f"k counts the active entries of {dim}, so it lies between 1 and {dim}, not {k}")
+        _some(k, dim)
         self.features, self.dim, self.k = dim, dim, k
         self.prior = Occurrence(dim)
 
@@ -34,18 +33,11 @@ class TopK(Latent):
         values, places = features.topk(self.k, dim=-1)  # (b, k)
         return Code(torch.zeros_like(features).scatter(-1, places, values.relu()))
 
-    def sample(self, n: int) -> Tensor:
-        return self.prior.sample(n)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """How often each entry is active, and how large it then is."""
-        self.prior.fit(codes)
-
     def extra_repr(self) -> str:
         return f"dim={self.dim}, k={self.k}"
 
 
-class BatchTopK(Latent):
+class BatchTopK(Fitted):
     """z keeps the k · b largest positive features of a batch of b rows: k a row on average, not in each.
 
     Which rows keep how many depends on their company, so that this is for training only. Afterwards a
@@ -63,8 +55,7 @@ class BatchTopK(Latent):
 
     def __init__(self, dim: int, k: int, keep: float = 0.99):
         super().__init__()
-        if not 1 <= k <= dim:
-            raise ValueError(f"k counts the active entries of {dim}, so it lies between 1 and {dim}, not {k}")
+        _some(k, dim)
         if not 0 <= keep < 1:
             raise ValueError(f"keep is the share of the running mean that stays, below 1; {keep} is not")
         self.features, self.dim, self.k, self.keep = dim, dim, k, keep
@@ -89,18 +80,11 @@ class BatchTopK(Latent):
             torch.where(found, self.threshold + rate * (least - self.threshold), self.threshold)
         )
 
-    def sample(self, n: int) -> Tensor:
-        return self.prior.sample(n)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """How often each entry is active, and how large it then is."""
-        self.prior.fit(codes)
-
     def extra_repr(self) -> str:
         return f"dim={self.dim}, k={self.k}"
 
 
-class JumpReLU(Latent):
+class JumpReLU(Fitted):
     """z_j = f_j H(f_j − θ_j), H the unit step, with a threshold θ_j > 0 that each entry learns.
 
     A step has no useful derivative, but its mean over x has one, which is estimated from the features that
@@ -129,18 +113,11 @@ class JumpReLU(Latent):
         active = Step.apply(features, self.log_threshold.exp(), self.bandwidth)  # (b, d)
         return Code(features * active, extra={"active": active})
 
-    def sample(self, n: int) -> Tensor:
-        return self.prior.sample(n)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """How often each entry is active, and how large it then is."""
-        self.prior.fit(codes)
-
     def extra_repr(self) -> str:
         return f"dim={self.dim}, bandwidth={self.bandwidth:g}"
 
 
-class Gated(Latent):
+class Gated(Fitted):
     """Whether an entry is active and how large it is are two questions: z_j = H(f_j) ReLU(e^{r_j} f_j + b_j).
 
     Both are asked of the same features f = W x + c, but the size has a scale r and a shift b of its own, so
@@ -162,13 +139,6 @@ class Gated(Latent):
     def forward(self, features: Tensor, noisy: bool) -> Code:
         size = (features * self.log_scale.exp() + self.shift).relu()  # (b, d)
         return Code(size * (features > 0), extra={"gate": features.relu()})
-
-    def sample(self, n: int) -> Tensor:
-        return self.prior.sample(n)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """How often each entry is active, and how large it then is."""
-        self.prior.fit(codes)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -254,3 +224,8 @@ class Step(Function):
         features, threshold = ctx.saved_tensors
         near = (features - threshold).abs() < ctx.bandwidth / 2  # (b, d)
         return None, -(near * gradients[0]).sum(0) / ctx.bandwidth, None
+
+
+def _some(k: int, dim: int) -> None:
+    if not 1 <= k <= dim:
+        raise ValueError(f"k counts the active entries of {dim}, so it lies between 1 and {dim}, not {k}")

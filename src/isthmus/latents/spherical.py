@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 from ..distributions import Density, NoClosedForm, Posterior
 from ..trace import Code, Stage
-from .latent import Latent
+from .latent import Known
 
 
-class Spherical(Latent):
+class Spherical(Known):
     """z on the unit sphere of R^dim, q(z|x) = vMF(μ, κ) against the uniform distribution on that sphere.
 
     The encoder delivers (b, dim + 1): a direction, and κ = 1 + softplus(raw), how closely q gathers around
@@ -44,9 +44,6 @@ class Spherical(Latent):
 
     def sample(self, n: int) -> Tensor:
         return F.normalize(self.zero.new_empty(n, self.dim).normal_(), dim=-1)
-
-    def fit_prior(self, codes: Tensor) -> None:
-        """Nothing to learn: the prior is part of the model."""
 
 
 class OnSphere:

@@ -13,7 +13,7 @@ from ..randomness import seeded
 from ..trace import Batch
 from .inference import frozen
 from .likelihood import LikelihoodEstimate, repeated, weighed
-from .passes import Rows, batches, device_of, log_prob, rows_of, stochastic
+from .passes import Rows, batches, log_prob, rows_of, stochastic
 
 ACCEPTED = 0.65  # of the moves: Neal 2011, where walks are cheapest
 
@@ -55,7 +55,7 @@ def annealed_log_likelihood(
     if start not in ("posterior", "prior"):
         raise ValueError(f"start is 'posterior' or 'prior', not {start!r}")
     autoencoder, sums, squares = frozen(model), [], []
-    with seeded(seed, device_of(autoencoder)):
+    with seeded(seed, autoencoder.device):
         for batch in batches(rows, autoencoder):
             log_w = _walked(autoencoder, batch, temperatures, chains, leaps, step, start)  # (k, b)
             sums.append(log_w.logsumexp(0))

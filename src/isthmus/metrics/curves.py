@@ -89,7 +89,7 @@ def _water(values: Array, total: float) -> float:
 
 def _lost(model: Learner, rows: Rows, seed: int) -> float:
     seen, meant = [], []
-    with at_rest(model) as autoencoder, seeded(seed):
+    with at_rest(model) as autoencoder, seeded(seed, autoencoder.device):
         for batch in batches(rows, autoencoder):
             z = autoencoder.encode(batch.input, sample=True, **batch.context).z
             meant.append(float64(autoencoder.decode(z, **batch.context).mean).reshape(len(batch.target), -1))

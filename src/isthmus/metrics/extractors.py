@@ -114,21 +114,26 @@ def grey_features(data: str = "digits", epochs: int = 10, seed: int = 0) -> Grey
 def inception_features(images: Any, weights: str | Path) -> Array:
     """The 2048 features that FID and KID are published with, (n, 2048), by torchmetrics' Inception network.
 
-    For who has its weights (`pt_inception-2015-12-05-6726825d.pth`) and `pip install 'torchmetrics[image]'`;
-    nothing is downloaded. Pictures (n, 1 or 3, h, w) of values from 0 to 1 become bytes; grey ones are given
-    thrice, which makes distances but no published number.
+    For who has its weights (`pt_inception-2015-12-05-6726825d.pth`) and the extra `metrics`; nothing is
+    downloaded. Pictures (n, 1 or 3, h, w) of values from 0 to 1 become bytes; grey ones are given thrice,
+    which makes distances but no published number.
+
+    >>> frechet_distance(*(inception_features(x, weights) for x in (test, samples)))  # FID  # doctest: +SKIP
 
     Raises:
-        ImportError: without torchmetrics. FileNotFoundError: without the weights.
+        ImportError: without the extra. FileNotFoundError: without weights. ValueError: for other pictures.
     """
     if not Path(weights).is_file():
         raise FileNotFoundError(f"no file {weights}: this needs the weights of torch-fidelity's Inception")
     try:
         from torchmetrics.image.fid import NoTrainInceptionV3
-    except ImportError as error:
+
+        held = str(weights)
+        network = NoTrainInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=held)
+    except ImportError as error:  # also where torchmetrics is there and torch-fidelity is not
         raise ImportError(
-            "Inception comes with torchmetrics: pip install 'torchmetrics[image]'; "
-            "grey_features() needs neither it nor weights"
+            "Inception's network comes with torchmetrics and torch-fidelity, an extra: "
+            "pip install 'isthmus[metrics]'; grey_features() needs neither them nor weights"
         ) from error
     x = torch.as_tensor(float64(images))
     if x.dim() != 4 or x.shape[1] not in (1, 3) or x.min() < 0 or x.max() > 1:
@@ -136,7 +141,6 @@ def inception_features(images: Any, weights: str | Path) -> Array:
             f"expected (n, 1 or 3, h, w) from 0 to 1; got {tuple(x.shape)} up to {float(x.max()):g}"
         )
     pictures = (x * 255).round().to(torch.uint8).expand(-1, 3, -1, -1)
-    network = NoTrainInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(weights))
     with torch.no_grad():
         return float64(torch.cat([network(part) for part in pictures.split(64)]))
 

@@ -29,7 +29,7 @@ def gradient_norms(model: Learner, rows: Rows, seed: int = 0) -> dict[str, float
     players = {name: list(parameters) for name, parameters in judged.players().items()}
     whole = next(iter(batches(rows, judged.autoencoder, size=2**31)))
     found: dict[Any, float] = {}
-    with seeded(seed):
+    with seeded(seed, judged.autoencoder.device):
         for player, loss in judged.losses(whole, 0):
             own = [p for p in players[player] if p.requires_grad]
             pulls = torch.autograd.grad(loss.total, own, retain_graph=True, allow_unused=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..model import Learner
 from ..randomness import seeded
 from .likelihood import repeated
-from .passes import Rows, at_rest, batches, device_of, rows_of, stochastic
+from .passes import Rows, at_rest, batches, rows_of, stochastic
 
 
 class Imputed(NamedTuple):
@@ -44,7 +44,7 @@ def imputed(model: Learner, rows: Rows, samples: int = 1000, chunk: int = 2048, 
     filled: list[Tensor] = []
     effective: list[Tensor] = []
     with at_rest(model) as autoencoder:
-        stream = seeded(seed, device_of(autoencoder))
+        stream = seeded(seed, autoencoder.device)
         for batch in batches(rows, autoencoder):
             observed = batch.context.get("observed")
             if observed is None:

@@ -98,12 +98,12 @@ def amortisation_gap(
         if len(code.stages) > 1 or not isinstance(q, DiagonalNormal):
             raise TypeError("the amortisation gap needs one stage with a diagonal Gaussian posterior")
         own = DiagonalNormal(nn.Parameter(q.mean.clone()), nn.Parameter(q.log_scale.clone()))
-        with seeded(seed):
+        with seeded(seed, autoencoder.device):
             for move in descent([own.mean, own.log_scale], steps, lr):  # type: ignore[list-item]
                 move(-bound(autoencoder, batch, own, p, samples).sum())
         bounds = []
         for each in (q, own):
-            with torch.no_grad(), seeded(seed + 1):
+            with torch.no_grad(), seeded(seed + 1, autoencoder.device):
                 bounds.append(bound(autoencoder, batch, each, p, 64))
         found.append(tuple(bounds))
     return InferenceGap(*(rows_of(list(parts)) for parts in zip(*found)))

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..model import Learner
 from ..randomness import seeded
 from ..trace import Batch, Code
-from .passes import Rows, at_rest, batches, device_of, log_prob, rows_of, stochastic
+from .passes import Rows, at_rest, batches, log_prob, rows_of, stochastic
 
 
 class StandardError(NamedTuple):
@@ -103,7 +103,7 @@ def log_likelihood(
     sums: list[Tensor] = []
     squares: list[Tensor] = []
     with at_rest(model) as autoencoder:
-        stream = seeded(seed, device_of(autoencoder))
+        stream = seeded(seed, autoencoder.device)
         for batch in batches(rows, autoencoder):
             code = autoencoder.encode(batch.input, **batch.context)
             stochastic(code, "log p(x)")
@@ -168,7 +168,7 @@ def elbo(model: Learner, rows: Rows, samples: int = 1, seed: int = 0) -> Bound:
     log_x: list[Tensor] = []
     divergence: list[Tensor] = []
     with at_rest(model) as autoencoder:
-        stream = seeded(seed, device_of(autoencoder))
+        stream = seeded(seed, autoencoder.device)
         for batch in batches(rows, autoencoder):
             draws = []
             for _ in range(samples):

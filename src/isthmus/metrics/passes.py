@@ -66,11 +66,6 @@ def rows_of(parts: list[Tensor]) -> Tensor:
     return torch.cat(parts).cpu()
 
 
-def device_of(model: Autoencoder) -> torch.device:
-    """Where its parameters live."""
-    return next(model.parameters(), torch.empty(())).device
-
-
 def log_prob(model: Autoencoder, z: Tensor, batch: Batch) -> Tensor:
     """log p(x | z), (b,), in float64, over what was observed."""
     return model.decode(z, **batch.context).log_prob(batch.target, batch.context.get("observed")).double()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..model import Learner
 from ..randomness import seeded
-from .passes import Rows, at_rest, batches, device_of, stochastic
+from .passes import Rows, at_rest, batches, stochastic
 
 PAIRS = 4_000_000  # log densities at a time
 
@@ -38,7 +38,7 @@ def information_per_dimension(
     if most < 1 or draws < 1:
         raise ValueError(f"most and draws must be at least 1, got {most} and {draws}")
     found, count = [], 0
-    with at_rest(model) as autoencoder, seeded(seed, device_of(autoencoder)):
+    with at_rest(model) as autoencoder, seeded(seed, autoencoder.device):
         for batch in batches(rows, autoencoder):
             code = autoencoder.encode(batch.input, **batch.context)
             stochastic(code, "the information in a code")

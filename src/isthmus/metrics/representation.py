@@ -13,7 +13,7 @@ from torch import Tensor
 from ..model import Learner
 from ..randomness import seeded
 from .arrays import Array, float64
-from .passes import Rows, at_rest, batches, device_of, rows_of, stochastic
+from .passes import Rows, at_rest, batches, rows_of, stochastic
 from .significance import Interval, bootstrap
 
 
@@ -47,7 +47,7 @@ def kl_per_layer(model: Learner, rows: Rows, samples: int = 1, seed: int = 0) ->
     """
     parts: list[Tensor] = []
     with at_rest(model) as autoencoder:
-        stream = seeded(seed, device_of(autoencoder))
+        stream = seeded(seed, autoencoder.device)
         for batch in batches(rows, autoencoder):
             for _ in range(samples):
                 with stream:

@@ -1,7 +1,7 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, aae, labelled_aae, semi_aae, wae_gan
-from .densities import flow_vae, hyperspherical_vae, mixture_vae, vamp_vae
+from .densities import flow_vae, hyperspherical_vae, iaf_vae, mixture_vae, vamp_vae
 from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
 from .energy import ebgan, nae
 from .ex_post import ex_post, fit_prior
@@ -79,6 +79,7 @@ METHODS = {
         mixture_vae,
         vamp_vae,
         flow_vae,
+        iaf_vae,
         hyperspherical_vae,
         ladder_vae,
         hierarchical_vae,
@@ -129,6 +130,7 @@ ALSO_CALLED = {  # what people type for a method, where the nearest name would b
     "cvae": "conditional_vae",
     "wae": "wae_mmd",
     "rae": "rae_l2",
+    "iaf": "iaf_vae",
     "mae": "masked_autoencoder",
     "ali": "bigan",
     "dip_vae": "dip_vae_i",

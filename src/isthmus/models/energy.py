@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..chains import langevin
+from ..distributions import full
 from ..latents import Deterministic, Latent, Round
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Learner, in_sight
@@ -119,9 +120,8 @@ class Game(Learner):
     def made(self, n: int) -> Tensor:
         """(n, ...): rows that the generator makes of noise."""
         like = next(self.generator.parameters())
-        made: Tensor = self.autoencoder.likelihood(
-            self.generator(like.new_empty(n, self.noise).normal_())
-        ).mean
+        noise = like.new_empty(n, self.noise).normal_()
+        made: Tensor = self.autoencoder.likelihood(full(self.generator(noise))).mean
         return made
 
     @torch.no_grad()

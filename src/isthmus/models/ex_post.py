@@ -52,9 +52,9 @@ def fit_prior(
     >>> fit_prior(model, x, Flow)  # doctest: +SKIP
     >>> model.autoencoder.sample(10).mean  # doctest: +SKIP
     """
-    refit(model, prior)
     part, training = model.autoencoder, model.training
-    with torch.no_grad(), seeded(seed, x.device):
+    with torch.no_grad(), seeded(seed, part.device):
+        refit(model, prior)
         codes = part.eval().encode(x, **context).z
         part.latent.fit_prior(codes)
     model.train(training)
@@ -64,7 +64,7 @@ def refit(model: Learner, prior: Callable[..., Prior]) -> None:
     """Give the model another prior, not yet fitted, and say so in its recipe; one given before goes."""
     part, recipe = model.autoencoder, model.recipe
     before = part.latent.latent if isinstance(part.latent, Refitted) else part.latent
-    part.latent = Refitted(before, prior)
+    part.latent = Refitted(before, prior).to(part.device)
     if recipe is None:
         return
     if recipe.function is ex_post:

@@ -1,5 +1,6 @@
 """Functions that build plain networks. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
 
+from .autoregressive import Gate, MaskedNet, autoregressions
 from .conditional import OneHot, Relabelled, WithLabel
 from .constrained import lipschitz, unit_columns
 from .convolutional import convs, residual_block
@@ -18,7 +19,9 @@ __all__ = [
     "Coupling",
     "Forwards",
     "GaussianDropout",
+    "Gate",
     "Invertible",
+    "MaskedNet",
     "OneHot",
     "Relabelled",
     "PatchDecoder",
@@ -30,6 +33,7 @@ __all__ = [
     "Transposed",
     "VisibleEncoder",
     "WithLabel",
+    "autoregressions",
     "convs",
     "couplings",
     "initialise",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..distributions import full
 from ..likelihoods.likelihood import Features
 from .dense import checked, mlp
 
@@ -70,7 +71,7 @@ class Coupling(Invertible):
     def bend(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """t and s, (b, moved) each."""
         seen = x[:, self.stays]
-        out = self.net(seen if context is None else torch.cat([seen, context], 1))
+        out = full(self.net(seen if context is None else torch.cat([seen, context], 1)))
         if not self.affine:
             return out, torch.zeros_like(out)
         shift, raw = out.chunk(2, -1)

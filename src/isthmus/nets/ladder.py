@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..distributions import full
+
 EPS = 1e-6
 
 
@@ -56,7 +58,7 @@ class LadderNet(nn.Module):
         z = [noisy(x, noise)]
         means, deviations, h = [torch.zeros_like(x)], [torch.ones_like(x)], z[0]
         for floor, up in enumerate(self.up, 1):
-            normal, mean, deviation = normalised(up(h), parts)
+            normal, mean, deviation = normalised(full(up(h)), parts)
             z.append(noisy(normal, noise))
             means.append(mean)
             deviations.append(deviation)
@@ -76,7 +78,7 @@ class LadderNet(nn.Module):
             place = floor - self.lowest
             if floor < len(self.up):
                 down: nn.Module = self.down[place]
-                above = down(above)
+                above = full(down(above))
             u, _, _ = normalised(above, [len(above)])
             found[floor] = above = self.combine[place](corrupted.z[floor], u)
         return found
@@ -86,7 +88,7 @@ class LadderNet(nn.Module):
         h = last = x
         for floor, up in enumerate(self.up, 1):
             mean, variance = self.get_buffer(f"mean_{floor}"), self.get_buffer(f"variance_{floor}")
-            last, h = h, self.activated((up(h) - mean) * (variance + EPS).rsqrt(), floor)
+            last, h = h, self.activated((full(up(h)) - mean) * (variance + EPS).rsqrt(), floor)
         return last, h
 
     @torch.no_grad()

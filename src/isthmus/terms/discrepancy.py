@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -22,8 +24,8 @@ def rbf(squared: Tensor, dim: int) -> Tensor:
 
 def imq(squared: Tensor, dim: int) -> Tensor:
     """Σ_s Cs / (Cs + ‖a − b‖²), C = 2d, over seven scales s; heavy tails reach outliers (Tolstikhin 2018)."""
-    scales = squared.new_tensor([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]) * 2 * dim
-    return (scales / (scales + squared[..., None])).sum(-1)
+    scales = (2 * dim * s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
+    return reduce(add, (scale / (scale + squared) for scale in scales))
 
 
 def mmd(kernel: Kernel = imq) -> Term:

@@ -37,7 +37,7 @@ def decomposed_kl(rows: int, stratified: bool = False) -> tuple[Term, Term, Term
         z, q, p = only_gaussian(trace, "the decomposed KL")
         pairs = q.log_density(z[:, None])  # (b, b, d): every code under every posterior
         if stratified:
-            weights = stratified_weights(len(z), rows).log().to(z)
+            weights = stratified_weights(len(z), rows, z.device).log().to(z)
         else:
             weights = z.new_full((len(z), len(z)), -math.log(rows * len(z)))
         joint = (pairs.sum(-1) + weights).logsumexp(1)  # (b,): log q(z)
@@ -54,7 +54,7 @@ def decomposed_kl(rows: int, stratified: bool = False) -> tuple[Term, Term, Term
     return mutual_information, total_correlation, dimensionwise_kl
 
 
-def stratified_weights(batch: int, rows: int) -> Tensor:
+def stratified_weights(batch: int, rows: int, device: torch.device | str = "cpu") -> Tensor:
     """(b, b): what each posterior of a batch counts for in q(z_i) = 1/N Σ_n q(z_i | x_n).
 
     A code's own posterior is in the batch for certain, and counts 1/N; the others stand for the N − 1 rows
@@ -64,9 +64,9 @@ def stratified_weights(batch: int, rows: int) -> Tensor:
     the order of the batch matter. Their code, and what copied it, fills a column where it means the diagonal.
     """
     if batch == 1:
-        return torch.ones(1, 1)
+        return torch.ones(1, 1, device=device)
     own, others = 1 / rows, (rows - 1) / (rows * (batch - 1))
-    return torch.full((batch, batch), others).fill_diagonal_(own)
+    return torch.full((batch, batch), others, device=device).fill_diagonal_(own)
 
 
 @term
@@ -94,7 +94,9 @@ def dip(off_diagonal: float = 10.0, diagonal: float = 100.0, within: bool = Fals
 
     def dip(model: Any, trace: Trace) -> Tensor:
         _, q, _ = only_gaussian(trace, "the DIP penalty")
-        covariance = torch.atleast_2d(torch.cov(q.mean.T, correction=0))
+        centred = q.mean - q.mean.mean(0)
+        with torch.autocast(centred.device.type, enabled=False):
+            covariance = centred.T @ centred / len(centred)  # torch.cov would make a device wait
         if within:
             covariance = covariance + (2 * q.log_scale).exp().mean(0).diag()
         return distance_to_identity(covariance, off_diagonal, diagonal)

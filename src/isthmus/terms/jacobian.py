@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..model import call, full
+from ..distributions import full
+from ..model import call
 from ..objective import Term, term
 from ..trace import Trace
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from ..distributions import Distribution
-from ..model import call, full
+from ..distributions import Distribution, full
+from ..model import call
 from ..objective import Term, term
 from ..trace import Trace
 

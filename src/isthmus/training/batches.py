@@ -145,9 +145,13 @@ def moved(batch: Batch, device: torch.device) -> Batch:
     """The batch on the device, itself where it is there already."""
     if not isinstance(batch.input, Tensor) or batch.input.device == device:
         return batch
-    input = batch.input.to(device)
-    target = input if batch.target is batch.input else batch.target.to(device)
-    return Batch(input, target, {name: part.to(device) for name, part in batch.context.items()})
+
+    def to(part: Tensor) -> Tensor:
+        return part.to(device, non_blocking=device.type == "cuda")  # or it waits for the step before
+
+    input = to(batch.input)
+    target = input if batch.target is batch.input else to(batch.target)
+    return Batch(input, target, {name: to(part) for name, part in batch.context.items()})
 
 
 def fingerprint(rows: Any) -> dict[str, Any] | None:

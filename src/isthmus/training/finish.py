@@ -10,6 +10,7 @@ from ..data import MappedRows, Rows
 from ..model import Learner
 from ..randomness import seeded
 from ..trace import Batch
+from .batches import moved
 from .evaluation import LATE
 
 Finish = Callable[[Learner, Rows | MappedRows, int, Callable[[str], None]], None]
@@ -50,7 +51,7 @@ def lbfgs(iterations: int = 1000, chunk: int = 8192, history: int = 100, toleran
             value = torch.zeros((), dtype=torch.float64, device=own[0].device)
             with seeded(seed, own[0].device):
                 for start in range(0, len(rows), chunk):
-                    batch = _double(rows.span(start, min(start + chunk, len(rows))))
+                    batch = _double(moved(rows.span(start, min(start + chunk, len(rows))), own[0].device))
                     for _, loss in model.losses(batch, LATE):  # schedules are over
                         part = loss.total * (len(batch.input) / len(rows))
                         part.backward()

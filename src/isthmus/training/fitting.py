@@ -91,8 +91,9 @@ def fit(
     if tensorboard and folder is None:
         raise ValueError("tensorboard=True needs a folder to write to: folder='runs/a'")
     run = RunFolder(folder, checkpoint_every, keep) if folder is not None else None
-    device = torch.device(device) if device is not None else next(model.parameters()).device
-    model.to(device)
+    if device is not None:
+        model.to(device)
+    device = next(model.parameters()).device  # "cuda" has become "cuda:0", as that of the rows will
     rows, aside, numbers = parts(data, held_out, seed)
     again = isinstance(rows, Rows | MappedRows)  # whether they can be gone through once more
     ending = (model.autoencoder.finish if again else None) if finish == "auto" else finish

@@ -13,11 +13,12 @@ from ..data import Rows
 from ..latents import Deterministic
 from ..likelihoods import gaussian
 from ..objective import Term
-from ..randomness import seeded
 from ..terms import squared_error
 
 if TYPE_CHECKING:
     from ..model import Autoencoder
+
+CHUNK = 8192  # rows a pass
 
 
 def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None]:
@@ -50,8 +51,10 @@ def greedy(epochs: int, noise: float) -> Callable[[Autoencoder, Rows, int], None
             # codes miss nothing, even where their input did
             context = {name: part.flatten(1) for name, part in seen.items()} if outermost else {}
             fit(layer, Rows(codes, **context), epochs=epochs, seed=seed + level + 1, progress=False)
-            with torch.no_grad(), seeded(seed):
-                codes = layer.eval().encode(codes).z
+            with torch.no_grad():
+                layer.eval()
+                parts = (layer.encode(part.to(layer.device)).z for part in codes.split(CHUNK))
+                codes = torch.cat([part.to(codes.device) for part in parts])  # they may not fit beside it all
 
     return prepare
 

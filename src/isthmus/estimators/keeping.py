@@ -1,24 +1,72 @@
-"""Fitted estimators in run folders: what they know beside the model, as JSON and never as a pickle."""
+"""Fitted estimators that are kept: recipe and weights in a pickle, JSON and no pickle in a run folder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from ..data.preparation import Preparation
 from ..data.schema import Schema
 from ..model import Learner
 from ..models.ex_post import under
+from ..randomness import seeded
 from ..recipes import Recipe
 from ..runs import load, read_header, save
 from ..training.checkpoints import write_atomically
 
-if TYPE_CHECKING:
-    from .embedder import Embedder
-
 FILE = "preprocessing.json"
+
+
+class Keepable(BaseEstimator):
+    """An estimator that can be saved, loaded and pickled: as recipe and what it learned, never as code."""
+
+    preparation_: Preparation
+    schema_: Schema | None
+    recipe_: Recipe
+    model_: Learner
+
+    def save(self, folder: str | Path) -> Path:
+        """Write recipe, weights and preprocessing into a run folder: JSON and safetensors, no pickle."""
+        check_is_fitted(self)
+        return write(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, trusted: tuple[str, ...] = ()) -> Self:
+        """The fitted estimator of a run folder, on the CPU; see `isthmus.load` for `trusted`."""
+        kept = read(folder, trusted)
+        self = cls(kept.asked)
+        self.preparation_, self.schema_ = kept.preparation, kept.schema
+        self.recipe_, self.model_ = kept.recipe, kept.model
+        self.n_features_in_ = kept.features
+        self._n_features_out = self.model_.autoencoder.latent.dim
+        if kept.names is not None:
+            self.feature_names_in_ = np.array(kept.names, object)
+        if kept.classes is not None:
+            self.classes_ = np.array(kept.classes)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Recipe and weights, never the module: its functions need not be picklable."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            weights = state["model_"].state_dict()
+            state["model_"] = {name: value.cpu().numpy() for name, value in weights.items()}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "model_" in state:
+            with seeded(0):  # what is drawn is overwritten, and the process's own random numbers stay
+                self.model_ = self.recipe_().eval()
+            weights = {name: torch.as_tensor(np.array(v)) for name, v in state["model_"].items()}
+            self.model_.load_state_dict(weights)
 
 
 class Kept(NamedTuple):
@@ -34,7 +82,7 @@ class Kept(NamedTuple):
     classes: list[Any] | None
 
 
-def write(embedder: Embedder, folder: str | Path) -> Path:
+def write(embedder: Any, folder: str | Path) -> Path:
     """Recipe, weights and preprocessing of a fitted estimator."""
     schema = getattr(embedder, "schema_", None)
     state = embedder.preparation_.to_json()
@@ -78,7 +126,7 @@ def read(folder: str | Path, trusted: tuple[str, ...] = ()) -> Kept:
     return Kept(asked, recipe, model, preparation, schema, *described)
 
 
-def _header(embedder: Embedder) -> dict[str, Any]:
+def _header(embedder: Any) -> dict[str, Any]:
     names = getattr(embedder, "feature_names_in_", None)
     classes = getattr(embedder, "classes_", None)
     recipe, asked = embedder.recipe_, set(embedder._recipe().arguments)
