@@ -33,7 +33,8 @@ from isthmus.training import adam, batches, fit
 from isthmus.training.loop import Turns
 from test_laws import CASES, Case, laws, laws_of_all, losses_and_gradients, output, snapshot
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+if not torch.cuda.is_available():
+    pytest.skip("torch sees no CUDA device here", allow_module_level=True)
 SMALL: dict[str, Any] = {"dim": 3, "hidden": (16,)}
 FAST: dict[str, Any] = {"batch_size": 64, "device": "cuda", "progress": False}
 
