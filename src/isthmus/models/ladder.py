@@ -138,19 +138,28 @@ class LadderNetwork(Learner):
         order = order.to(here)
         parts = [count, len(labels) - count] if min(count, len(labels) - count) >= SEVERAL else [len(labels)]
         x = in_sight(batch.input, batch.context).flatten(1)[order]
-        clean = self.net.climb(x, 0.0, parts)
-        corrupted = self.net.climb(x, self.noise, parts)
         judged = slice(count if count < len(labels) else 0, None)
-        part = corrupted._replace(z=[z[judged] for z in corrupted.z], logits=corrupted.logits[judged])
         observed = batch.context.get("observed")
         seen = None if observed is None else observed.flatten(1)[order][judged]
+        clean, logits, errors = self.ways(x, parts, judged, seen)
+        context = {**batch.context, "labels": labels}
+        code = Code(clean.z[-1], extra={"logits": logits, **errors})
+        return Trace(batch._replace(context=context), x, code, Point(x), step), clean
+
+    def ways(
+        self, x: Tensor, parts: Sequence[int], judged: slice, observed: Tensor | None
+    ) -> tuple[Pass, Tensor, dict[str, Tensor]]:
+        """The clean way up, the noisy one's logits, and each floor's error: all that is arithmetic alone."""
+        clean = self.net.climb(x, 0.0, parts)
+        corrupted = self.net.climb(x, self.noise, parts)
+        part = corrupted._replace(z=[z[judged] for z in corrupted.z], logits=corrupted.logits[judged])
         errors = {
-            f"denoising_{floor}": self.error(clean, estimate, floor, judged, seen if floor == 0 else None)
+            f"denoising_{floor}": self.error(
+                clean, estimate, floor, judged, observed if floor == 0 else None
+            )
             for floor, estimate in self.net.descend(part).items()
         }
-        context = {**batch.context, "labels": labels}
-        code = Code(clean.z[-1], extra={"logits": corrupted.logits, **errors})
-        return Trace(batch._replace(context=context), x, code, Point(x), step), clean
+        return clean, corrupted.logits, errors
 
     def error(
         self, clean: Pass, estimate: Tensor, floor: int, judged: slice, observed: Tensor | None
