@@ -232,6 +232,32 @@ def test_hugging_face_data_sets_by_what_they_do():
         read(parts)
 
 
+def test_an_estimator_learns_the_same_from_what_hands_out_rows():
+    rng = np.random.default_rng(0)
+    x, kinds = rng.normal(size=(60, 3)).astype(np.float32), rng.integers(2, size=60)
+    columns = {name: x[:, at].tolist() for at, name in enumerate("abc")}
+    handed_out = [
+        lambda: (x[i : i + 20] for i in (0, 20, 40)),
+        lambda: map(list, x),
+        lambda: TensorDataset(torch.from_numpy(x), torch.from_numpy(kinds)),
+        lambda: Hub({"x": x.tolist(), "label": kinds.tolist()}),
+    ]
+    embedder = Embedder("vae", dim=2, epochs=2, random_state=0)
+    codes = embedder.fit(x).transform(x)
+    scores, rebuilt = embedder.score_samples(x), embedder.reconstruct(x)
+    for source in handed_out:
+        embedder = Embedder("vae", dim=2, epochs=2, random_state=0).fit(source())
+        np.testing.assert_array_equal(embedder.transform(source()), codes)
+        np.testing.assert_array_equal(embedder.fit_transform(source()), codes)
+        np.testing.assert_array_equal(embedder.score_samples(source()), scores)
+        np.testing.assert_array_equal(embedder.reconstruct(source()), rebuilt)
+        np.testing.assert_array_equal(embedder.impute(source()), x)
+    named = Embedder("vae", dim=2, epochs=2, random_state=0)
+    mixed = Hub({**columns, "kind": ["oak" if kind else "ash" for kind in kinds]})
+    assert set(named.fit(mixed).sample(20)["kind"]) <= {"oak", "ash"}
+    assert list(named.reconstruct(mixed).columns) == ["a", "b", "c", "kind"]
+
+
 def test_frames_of_polars_and_arrow_are_read_as_those_of_pandas():
     pyarrow = pytest.importorskip("pyarrow")
     polars = pytest.importorskip("polars")

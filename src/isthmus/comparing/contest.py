@@ -17,7 +17,7 @@ from .. import data as sources
 from ..baselines import LinearProjection, Yardstick, pca
 from ..data.schema import Schema
 from ..estimators import Embedder
-from ..estimators.door import frame_of, table_of
+from ..estimators.door import frame_of, handed, table_of
 from ..metrics import holm, paired, suggest_dim
 from ..metrics.arrays import Array
 from ..recipes import Recipe, parameters
@@ -335,6 +335,7 @@ def _parts(x: Any, y: Any, test: Any, y_test: Any, seed: int, stratify: bool) ->
 
 def _rows(x: Any) -> Any:
     """An array, or a pandas frame of any frame."""
+    x = handed(x)
     return frame_of(x) if hasattr(x, "columns") else np.asarray(x)
 
 

@@ -170,16 +170,25 @@ def _folder(path: Path, size: Size | None) -> Table:
     raise DataError(f"{path} is a folder without Parquet files or images; what works is {WORKS}")
 
 
-def _columns_of(source: Any) -> tuple[Any, tuple[str, ...] | None, np.ndarray | None]:
-    """Of a Hugging Face data set: a column of arrays, or all columns but the labels as a frame."""
+def records(source: Any) -> tuple[Any, np.ndarray | None]:
+    """Of a Hugging Face data set: a column of arrays, or else all columns as a pandas frame; and the labels.
+
+    Raises:
+        DataError: for several parts or columns of arrays, of which one has to be chosen.
+    """
     if isinstance(source, Mapping):
         names = ", ".join(map(repr, source))
         raise DataError(f"this holds the parts {names}; give one of them, as in data[{next(iter(source))!r}]")
     values, labels, label = read_columns(source)
     if values is not None:
-        return values, None, labels
+        return values, labels
     frame = source.to_pandas()
-    return *_frame(frame.drop(columns=[label]) if label else frame), labels
+    return frame.drop(columns=[label]) if label else frame, labels
+
+
+def _columns_of(source: Any) -> tuple[Any, tuple[str, ...] | None, np.ndarray | None]:
+    found, labels = records(source)
+    return (*_frame(found), labels) if hasattr(found, "columns") else (found, None, labels)
 
 
 def _not_found(path: Path) -> str:

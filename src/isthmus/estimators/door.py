@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ..data import DataError, read, read_frame
 from ..data.blocks import blocks
 from ..data.identifiers import identifiers
 from ..data.preparation import named_family
+from ..data.sources import records
 from ..likelihoods import gaussian
 
 STEPS = 3000  # that epochs="auto" aims at, in 10 epochs or more
+SIZED = ("__len__", "__array__", "__arrow_c_stream__")  # one of which all has that holds its rows
 PLAIN = re.compile(r"(sparse\[)?u?(int|float)\d+")  # numbers of numpy, pandas or polars
+
+
+def handed(X: Any) -> Any:
+    """The rows of a data set of torch or Hugging Face, or of an iterator, gone through once; all else as it is.
+
+    Labels that such a data set holds are left out: an estimator is given them apart.
+    """
+    if isinstance(X, Dataset) or (isinstance(X, Iterable) and not any(hasattr(X, a) for a in SIZED)):
+        return read(X).values
+    if hasattr(X, "column_names") and not hasattr(X, "columns"):  # pyarrow's tables have both
+        return records(X)[0]
+    return X
 
 
 def values_of(X: Any) -> Any:

@@ -32,7 +32,7 @@ from ..priors import Prior
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
 from ..training import adam, cosine, fit
-from .door import classes_of, counted, frame_of, lengths, numbers_of, places_of, table_of, values_of
+from .door import classes_of, counted, frame_of, handed, lengths, numbers_of, places_of, table_of, values_of
 from .inference import codes, decoded, passes, probabilities, some
 from .keeping import Keepable
 
@@ -133,10 +133,14 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Embedder:
         """Learn from rows (n, d), or images (n, h, w) or (n, c, h, w). Only conditional methods read `y`.
 
+        X is an array, a sparse matrix, a tensor, a frame, a data set of torch or Hugging Face, or an iterator
+        of rows or batches, here as in all that follows.
+
         Raises:
             ValueError: for data that cannot be learned from (`DataError` says where), and for options that do
                 not fit; TypeError for an argument that the recipe does not take.
         """
+        X = handed(X)
         table = table_of(X, self.columns)
         self.schema_ = None if table is None else Schema.infer(table, self.columns)
         x = self._validated(X, reset=True)
@@ -225,6 +229,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
 
     def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> np.ndarray:
         """`fit`, then `transform` of the same rows."""
+        X = handed(X)
         return self.fit(X, y, **params).transform(X, y)
 
     @available_if(tells_classes)
@@ -255,6 +260,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
 
     def reconstruct(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Rows as the model sees them, in the data's own units; missing values are filled too."""
+        X = handed(X)
         return self._given(self._expected(self._rows(X, y)), X)
 
     def impute(self, X: ArrayLike, y: ArrayLike | None = None, rounds: int | str = "auto") -> Any:
@@ -264,6 +270,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
         means for draws. By default 5 times where training rows were complete. A model whose training rows had
         gaps knows how to read them, and guesses of its own mislead it: it reads once.
         """
+        X = handed(X)
         rows = self._rows(X, y)
         x = self._validated(X)
         filled = np.array(self.preparation_.shaped(x), np.float64)
@@ -412,7 +419,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
         return {"labels": torch.from_numpy(places_of(y, n, self.classes_, self._partial()))}
 
     def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows | MappedRows:
-        x = self._validated(X)
+        x = self._validated(handed(X))
         if not np.all(self.preparation_.continuous):
             explain: Any = self.model_.autoencoder.likelihood
             for first, part in x.spans() if isinstance(x, Blocks) else ((0, x),):
