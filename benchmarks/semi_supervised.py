@@ -129,7 +129,7 @@ def as_one_graph(model: LadderNetwork, like: Tensor, parts: list[int]) -> None:
     ways: Any = Ways(model, parts)
     if like.is_cuda:
         ways = torch.cuda.make_graphed_callables(ways, (like.new_empty(sum(parts), like.shape[1]).normal_(),))
-    floors = len(model.net.widths) - 1
+    floors = len(model.net.up)
 
     def replayed(x: Tensor, parts: list[int], judged: slice, observed: None) -> tuple[Pass, Tensor, Any]:
         z, *found = ways(x)

@@ -129,16 +129,28 @@ def verbs() -> str:
 
 
 def methods() -> str:
-    """Each method with its docstring, by file."""
-    from isthmus.models import METHODS
+    """Each method with its docstring, what it minimises, and a command that fits it, by file."""
+    from isthmus.cli.lists import example
+    from isthmus.models import NAMED
 
     parts = []
-    for name, function in METHODS.items():
+    for name, function in NAMED.items():
         text = inspect.getdoc(function) or ""
         head, _, rest = text.partition("\n")
         body = re.split(r"^>>>", rest, flags=re.M)[0].strip()
         parts.append(f"## {name}\n\n{head}\n\n{body}".rstrip())
+        parts.append(f"Minimised: `{formula(function)}`\n\n```console\n$ {example(function)}\n```")
     return "\n\n".join(parts)
+
+
+def formula(function: Callable[..., Any]) -> str:
+    """The objective that a method builds for 64 columns."""
+    from isthmus import Recipe, seeded
+
+    facts = {"features": 64, "rows": 1000, "steps": 1000, "classes": 10, "labelled": 1000}
+    with seeded(0):
+        model = Recipe(function).given(**facts)()
+    return repr(getattr(model, "objective", model.autoencoder.objective))
 
 
 def speed() -> str:
@@ -190,6 +202,35 @@ def quality() -> str:
     return table(["case", "bar", "", "command"], rows)
 
 
+def beside() -> str:
+    """Every method on the same rows, from the record of `benchmarks/table.py`, if there is one."""
+    path = RECORDS / "table_digits.json"
+    if not path.is_file():
+        return ""
+    record = json.loads(path.read_text("utf-8"))
+    found = record["result"]
+    rows = [[each["name"], number(each["mse"]), "", "", "", "", ""] for each in found["baselines"]]
+    for each in found["methods"]:
+        if "failed" in each:
+            continue
+        mse, against, drawn = each["mse"], each["against"], each["samples"]
+        spread = "" if mse["sd"] is None else f" ± {mse['sd']:.2g}"
+        exact = against["r2"] > 1 - 1e-12
+        change = "exact" if exact else f"{100 * (mse['mean'] / against['mse'] - 1):+.0f} %"
+        larger = "" if against == found["baselines"][1] else f" ({against['name']})"
+        like = ["", ""] if drawn is None else [f"{drawn['distance']:.3g}", f"{drawn['recall']:.2f}"]
+        size = [f"{each['code']['bits']:.0f}", str(each["weights"])]
+        rows.append([each["name"], number(mse["mean"]) + spread, change + larger, *size, *like])
+    columns = ["method", "squared error", "to PCA", "bits of a code", "weights", "MMD² of samples", "recall"]
+    held = found["rows"]
+    told = (
+        f"{held['train']} rows learned from, {held['test']} held out, {found['seeds']} seeds, "
+        f"{found['settings']['epochs']} epochs, codes of {found['dim']} numbers where a method has that to "
+        f"choose: `{record['command']}`."
+    )
+    return told + "\n\n" + table(columns, rows)
+
+
 def records() -> list[dict[str, Any]]:
     return [json.loads(path.read_text("utf-8")) for path in sorted(RECORDS.glob("*.json"))]
 
@@ -216,4 +257,5 @@ PARTS: dict[str, Callable[[], str]] = {
     "SPEED": speed,
     "LIMITS": limits,
     "QUALITY": quality,
+    "BESIDE": beside,
 }

@@ -420,7 +420,7 @@ def test_a_diffusion_prior_knows_which_codes_occur():
     angle = 2 * math.pi * torch.rand(3000, generator=torch.Generator().manual_seed(0))
     ring = 5 + 3 * torch.stack([angle.cos(), angle.sin()], 1) + 0.1 * normal(1, 3000, 2).float()
     with isthmus.seeded(0):
-        prior = DiffusionPrior(2, steps=100)
+        prior = DiffusionPrior(2, length=100)
         prior.fit(ring)
         drawn = prior.sample(2000)
         density = prior.log_prob(ring[:500].view(2, 250, 2)).mean()
@@ -439,10 +439,10 @@ def test_diffusion_as_a_learner_samples_and_encodes_by_its_own_steps():
     with pytest.raises(ValueError, match="real numbers"):
         diffusion(8, likelihood=bernoulli)
     with pytest.raises(ValueError, match="between 1 and the 50"):
-        diffusion(8, steps=50, jumps=51)
+        diffusion(8, length=50, jumps=51)
     x = sheet(0, 600)
     with isthmus.seeded(0):
-        model = diffusion(8, (64, 64), steps=200, jumps=100)
+        model = diffusion(8, (64, 64), length=200, jumps=100)
     fit(model, x, epochs=300, optimizer=adam(3e-3), schedule=cosine(1500), progress=False)
     z = codes(model, x)
     with torch.no_grad():

@@ -663,10 +663,10 @@ def test_every_verb_helps(isthmus, verb):
 
 
 def test_lists(isthmus):
-    from isthmus.models import METHODS
+    from isthmus.models import NAMED
 
     listed = isthmus("models").out
-    assert all(name in listed for name in METHODS)
+    assert all(name in listed for name in NAMED)
     one = isthmus("models", "beta_vae").out
     assert "--set beta=4.0" in one and "--set hidden=256,128" in one and "Reference: Higgins" in one
     assert "digits" in isthmus("datasets").out and "28 x 28" in isthmus("datasets", "mnist").out

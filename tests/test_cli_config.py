@@ -13,7 +13,7 @@ import yaml
 
 from isthmus.cli import completion, config, run
 from isthmus.data.entries import CATALOGUE
-from isthmus.models import METHODS
+from isthmus.models import NAMED
 
 
 def call(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -110,7 +110,7 @@ def test_a_config_that_is_not_there(capsys, tmp_path):
 
 
 def test_what_completion_offers_is_what_there_is():
-    assert completion.methods() == sorted(METHODS) and completion.datasets() == sorted(CATALOGUE)
+    assert completion.methods() == sorted(NAMED) and completion.datasets() == sorted(CATALOGUE)
     assert completion.method("beta_v") == ["beta_vae"] and "digits" in completion.dataset("di")
 
 
@@ -133,7 +133,7 @@ def test_a_shell_is_told_and_does_not_wait_for_torch(words, expected):
 
 def test_lists_as_json(capsys):
     listed = json.loads(call(capsys, "models", "--json")[1])
-    assert [each["name"] for each in listed] == list(METHODS) and all(each["summary"] for each in listed)
+    assert [each["name"] for each in listed] == list(NAMED) and all(each["summary"] for each in listed)
     one = json.loads(call(capsys, "models", "beta_vae", "--json")[1])
     assert one["arguments"]["beta"] == "4.0" and "features" in one["from_data"]
     assert "Higgins" in one["reference"]

@@ -13,8 +13,8 @@ from isthmus import Autoencoder, Recipe
 from isthmus.distributions import DiagonalNormal
 from isthmus.latents import Gaussian, committed
 from isthmus.likelihoods import gaussian
-from isthmus.metrics import kl_per_dimension
-from isthmus.models import delta_vae, vae
+from isthmus.metrics import elbo, kl_per_dimension
+from isthmus.models import delta_vae, eased, vae
 from isthmus.nets import mlps, skips
 from isthmus.terms import cyclical, free_bits, reconstruction
 from isthmus.training import adam
@@ -104,3 +104,66 @@ def test_a_skip_decoder_without_hidden_layers_is_linear_and_makes_pictures():
     torch.testing.assert_close(decoder(2 * z) - decoder(0 * z), 2 * (decoder(z) - decoder(0 * z)))
     encoder, decoder = skips((1, 4, 4), (8,), 6, 3, (1, 4, 4))
     assert decoder(encoder(torch.randn(2, 1, 4, 4))[:, :3]).shape == (2, 1, 4, 4)
+
+
+WITH_A_KL = [
+    "vae",
+    "hyperspherical_vae",
+    "flow_vae",
+    "ladder_vae",
+    "top_down_vae",
+    "mixture_vae",
+    "categorical_vae",
+]
+
+
+@pytest.mark.parametrize("name", [*WITH_A_KL, "beta_tcvae", "factor_vae", "dip_vae_i", "info_vae"])
+def test_a_kl_is_eased_into_any_model_and_is_then_what_it_was(name):
+    """At the end the loss is the model's own, at the start what is left of it without the KL."""
+    with isthmus.seeded(0):
+        recipe = Recipe("eased", model=Recipe(name, hidden=(16,)))
+        eased = recipe.given(features=6, rows=100, steps=40)()
+    with isthmus.seeded(0):
+        plain = Recipe(name, hidden=(16,)).given(features=6, rows=100, steps=40)()
+
+    def loss(model, step: int):
+        with isthmus.seeded(1):
+            turns = dict(model.losses(isthmus.Batch(noise(), noise()), step))
+            return turns["autoencoder"]
+
+    whole = loss(plain, 10_000)
+    torch.testing.assert_close(loss(eased, 10_000).total, whole.total)
+    names = {"kl", "mutual_information", "total_correlation", "dimensionwise_kl"}
+    early, halfway = loss(eased, 0), loss(eased, 20)
+    costs = sum(whole.weights[each] * whole.means[each] for each in names & set(whole.means))
+    torch.testing.assert_close(early.total, whole.total - costs, rtol=1e-4, atol=1e-4)
+    if name not in ("ladder_vae", "categorical_vae"):  # which have a warm-up of their own, on top
+        torch.testing.assert_close(halfway.total, whole.total - costs / 2, rtol=1e-4, atol=1e-4)
+    assert float(costs.detach()) != 0.0
+
+
+def test_free_nats_and_cycles_of_any_model():
+    free = eased(6, model=Recipe("hyperspherical_vae", hidden=(8,)), free_nats=0.5, steps=10)
+    assert repr(free.objective) == "reconstruction + warmup(10, 1) * free_bits"
+    weighed = eased(6, model=Recipe("beta_vae", hidden=(8,), beta=3.0), cycles=4, steps=40)
+    assert repr(weighed.objective) == "reconstruction + cyclical(10, 1) * 3.0 * kl"
+    with pytest.raises(ValueError, match="importance_weighted has no KL: another model"):
+        eased(6, model=Recipe("iwae"))
+    with pytest.raises(ValueError, match="in one piece"):
+        eased(6, model=Recipe("beta_tcvae", rows=10), free_nats=0.1)
+    with pytest.raises(ValueError, match="no term of reconstruction is named kl"):
+        isthmus.Objective.of(reconstruction).changed(kl=lambda term: term)
+
+
+def test_where_a_vae_of_another_kind_collapses_free_nats_hold_it_open():
+    x = noise()
+
+    def told(recipe: Recipe) -> float:
+        with isthmus.seeded(0):
+            model = recipe(6)
+        isthmus.fit(model, x, epochs=60, batch_size=128, optimizer=adam(5e-3), progress=False)
+        return float(elbo(model, x).rate)
+
+    plain = Recipe("top_down_vae", dim=2, hidden=(16,), blocks=2, width=16)
+    held = Recipe("eased", model=plain, free_nats=0.3, steps=1)  # 2 blocks of 2: 1.2 nats
+    assert told(held) > 0.6 > 0.3 > told(plain)

@@ -264,9 +264,9 @@ PRIORS: dict[str, Any] = {
     "normal": Normal,
     "mixture": Recipe(Mixture, components=3),
     "full mixture": Recipe(Mixture, components=3, full=True),
-    "flow": Recipe(Flow, layers=2, hidden=(16,), steps=1000),
-    "two-stage": Recipe(TwoStage, hidden=(16,), steps=1500, draws=4),
-    "diffusion": Recipe(DiffusionPrior, hidden=(32,), steps=200),
+    "flow": Recipe(Flow, layers=2, hidden=(16,), updates=1000),
+    "two-stage": Recipe(TwoStage, hidden=(16,), updates=1500, draws=4),
+    "diffusion": Recipe(DiffusionPrior, hidden=(32,), length=200),
 }
 
 

@@ -112,6 +112,13 @@ CASES = [
     case("cyclical_vae", "reconstruction + cyclical(25, 1) * kl", **SMALL, steps=100),
     case("delta_vae", "reconstruction + kl", **SMALL),
     case("skip_vae", "reconstruction + kl", **SMALL),
+    case(
+        "eased",
+        "reconstruction + warmup(100, 1) * kl",
+        dim=3,
+        steps=100,
+        model=Recipe(METHODS["hyperspherical_vae"], hidden=(16,)),
+    ),
     case("conditional_vae", "reconstruction + kl", labels, **SMALL),
     case("iwae", "importance_weighted", **SMALL),
     case("miwae", "importance_weighted", **SMALL),
@@ -174,7 +181,7 @@ CASES = [
 MADE = [  # generators, for comparison: laws of training and of being written down, not of encoding
     Case(Recipe(GENERATORS["gan"], **SMALL, critic=16), "looks_real"),
     Case(Recipe(GENERATORS["info_gan"], **SMALL, critic=16), "looks_real + 1.0 * told"),
-    Case(Recipe(GENERATORS["diffusion"], hidden=(16,), steps=50, jumps=10), "noise_error"),
+    Case(Recipe(GENERATORS["diffusion"], hidden=(16,), length=50, jumps=10), "noise_error"),
 ]
 GAME = next(case for case in CASES if case.name == "wae_gan")
 laws = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

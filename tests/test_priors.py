@@ -18,9 +18,21 @@ from isthmus import Autoencoder, Batch, Embedder, Recipe, Stage
 from isthmus.distributions import DiagonalNormal, log_normals
 from isthmus.latents import Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
+from isthmus.metrics import code_length
 from isthmus.models import autoencoder, ex_post, fit_prior, vae, vq_vae
 from isthmus.nets import mlp
-from isthmus.priors import Flow, Mixture, Normal, Prior, TwoStage, Vamp, descend
+from isthmus.nets.autoregressive import Masked
+from isthmus.priors import (
+    Autoregressive,
+    Flow,
+    MaskedMixture,
+    Mixture,
+    Normal,
+    Prior,
+    TwoStage,
+    Vamp,
+    descend,
+)
 from isthmus.terms import kl, reconstruction
 from isthmus.training import train
 
@@ -48,7 +60,8 @@ PRIORS: dict[str, Callable[[], Prior]] = {
     "normal": lambda: fitted(Normal(2)),
     "mixture": lambda: fitted(Mixture(2, 4)),
     "full mixture": lambda: fitted(Mixture(2, 6, full=True)),
-    "flow": lambda: fitted(Flow(2, 4, (32,), steps=300)),
+    "flow": lambda: fitted(Flow(2, 4, (32,), updates=300)),
+    "masked": lambda: fitted(MaskedMixture(2, 4, (32,), updates=300)),
     "vamp": lambda: Vamp(2, mlp(3, 8, 4).double(), 3, components=7, bound=0.5),
 }
 priors = pytest.mark.parametrize("name", PRIORS)
@@ -85,6 +98,69 @@ def test_control_a_flow_that_forgets_its_volume_is_no_density():
     assert abs(float(mass.sum()) - 1) > 0.1
 
 
+def test_control_a_net_that_sees_what_it_is_to_say_is_no_density():
+    prior: Any = PRIORS["masked"]().double()
+    points, area = grid()
+    for part in prior.net.modules():
+        if isinstance(part, Masked):
+            part.mask = torch.ones_like(part.mask)
+    prior.fit(rings(1500).double())
+    with torch.no_grad():
+        assert abs(float((prior.log_prob(points).exp() * area).sum()) - 1) > 0.1
+
+
+def test_each_entry_is_said_by_those_before_it_alone():
+    prior = MaskedMixture(4, 3, (16,), updates=1).double()
+    prior.fit(torch.randn(50, 4).double() @ torch.randn(4, 4).double())
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    white = torch.randn(1, 4).double()
+    jacobian = torch.autograd.functional.jacobian(lambda x: torch.stack(prior.said(x)).sum((0, 2))[0], white)
+    seen = jacobian[:, 0] != 0  # (of an entry, by an input)
+    assert torch.equal(seen, torch.ones(4, 4, dtype=torch.bool).tril(-1))
+
+
+def test_an_autoregressive_density_knows_what_a_mixture_of_as_many_cannot():
+    """A strip that bends more often than there are components: each first entry leaves one second."""
+    z = torch.rand(2000, 1) * 6
+    z = torch.cat([z, torch.sin(3 * z) + 0.05 * torch.randn(2000, 1)], 1)
+    found = {}
+    for prior in (MaskedMixture(2, 4), Mixture(2, 4, full=True)):
+        prior.fit(z[:1500])
+        with torch.no_grad():
+            found[type(prior)] = float(prior.log_prob(z[1500:]).mean())
+    best = -math.log(6) - 0.5 * math.log(2 * math.pi * math.e * 0.05**2)
+    assert found[Mixture] < found[MaskedMixture] - 0.5
+    assert found[MaskedMixture] < best + 0.1
+
+
+def test_a_discrete_model_gets_another_prior_over_its_indices_afterwards(tmp_path):
+    x = (rings(300) @ torch.randn(2, 6)).numpy()
+    recipe = Recipe("vq_vae", size=8, positions=3, hidden=(16,))
+    embedder = Embedder(recipe, epochs=5, random_state=0).fit(x)
+    codes, before = embedder.transform(x), embedder.sample(50, random_state=1)
+    rows = embedder.preparation_.rows(x)
+    apart = code_length(embedder.model_, rows).rate
+    for prior in (
+        Recipe(Autoregressive, epochs=20, width=16),
+        Recipe(Flow, layers=2, updates=5),
+        Autoregressive,
+    ):
+        embedder.fit_prior(x, prior, random_state=0)
+        np.testing.assert_array_equal(embedder.transform(x), codes)
+    together = code_length(embedder.model_, rows).rate
+    assert together < apart - 0.1  # what the places say of each other, `Shares` cannot know
+    after = embedder.sample(50, random_state=1)
+    assert not np.array_equal(before, after)
+    embedder.save(tmp_path)
+    again = Embedder.load(tmp_path)
+    np.testing.assert_array_equal(again.sample(50, random_state=1), after)
+    assert code_length(again.model_, rows).rate == pytest.approx(together)
+    with pytest.raises(TypeError, match="numbers: isthmus.priors.MaskedMixture"):
+        Embedder("autoencoder", dim=2, epochs=1).fit(x).fit_prior(x, Autoregressive)
+
+
 def test_normal_and_mixture_against_scipy_and_scikit_learn():
     x = rings(800).double()
     mean, covariance = x.mean(0).numpy(), np.cov(x.T, bias=True)
@@ -109,7 +185,7 @@ def test_fitting_bends_a_flow_onto_what_no_gaussian_is():
     held_out = rings(1000)
     scores = {name: float(PRIORS[name]().log_prob(held_out).detach().mean()) for name in ("normal", "flow")}
     assert scores["flow"] > scores["normal"] + 0.4
-    untrained = Flow(2, 4, (32,), steps=0)  # control: whitened, but not bent
+    untrained = Flow(2, 4, (32,), updates=0)  # control: whitened, but not bent
     assert float(fitted(untrained).log_prob(held_out).detach().mean()) < scores["normal"] + 0.1
 
 
@@ -171,7 +247,7 @@ def test_units_of_the_codes_do_not_matter_to_a_flow():
     found = []
     for codes in (x, x * scale + shift):
         with isthmus.seeded(1):
-            prior = Flow(2, 4, (16,), steps=50)
+            prior = Flow(2, 4, (16,), updates=50)
             prior.fit(codes)
         found.append(prior.log_prob(codes).detach())
     torch.testing.assert_close(found[1], found[0] - scale.log().sum(), rtol=0, atol=0.05)
@@ -257,7 +333,7 @@ def test_any_model_samples_from_a_prior_fitted_afterwards(name, tmp_path):
     codes, scores = embedder.transform(x, y), embedder.score_samples(x, y)
     new = None if y is None else y[:50]
     before = embedder.sample(50, new, random_state=1)
-    for prior in (Mixture, Recipe(Flow, layers=2, hidden=(8,), steps=20)):
+    for prior in (Mixture, Recipe(Flow, layers=2, hidden=(8,), updates=20)):
         embedder.fit_prior(x, prior, y, random_state=0)
         assert embedder.recipe_.name == "ex_post" and embedder.recipe_.arguments["prior"] is prior
         after = embedder.sample(50, new, random_state=1)
@@ -294,14 +370,14 @@ def test_a_codebook_still_follows_under_a_prior_of_its_own():
 def test_what_is_fitted_afterwards_is_no_players_parameter():
     model = vae(6, dim=2, hidden=(8,))
     before = [name for name, _ in model.named_parameters()]
-    fit_prior(model, torch.randn(40, 6), Recipe(Flow, layers=2, hidden=(8,), steps=5))
+    fit_prior(model, torch.randn(40, 6), Recipe(Flow, layers=2, hidden=(8,), updates=5))
     after = [name.replace("latent.latent", "latent") for name, _ in model.named_parameters()]
     assert before == after
     assert model.recipe is not None and model.recipe.arguments["features"] == 6
 
 
 @pytest.mark.parametrize(
-    "prior", [Recipe(Mixture, components=3), Recipe(Flow, layers=2, hidden=(8,), steps=5)]
+    "prior", [Recipe(Mixture, components=3), Recipe(Flow, layers=2, hidden=(8,), updates=5)]
 )
 def test_fitting_one_repeats_and_leaves_the_random_numbers_of_the_process_alone(prior):
     x, outside, drawn = rings(100), torch.get_rng_state(), []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -337,6 +338,48 @@ def test_numbers_of_the_dimension_curve_are_those_of_pca():
     at = {int(str(row[1])): float(str(row[2])) for row in plate.numbers.rows if row[0] == "PCA"}
     assert at[2] == pytest.approx(made.comparison.scores[1].mse, rel=1e-12)
     assert list(at.values()) == sorted(at.values(), reverse=True)
+
+
+MASKED = {"patch": 2, "dim": 8, "depth": 1, "width": 8, "heads": 2, "decoder_depth": 1}
+
+
+@pytest.mark.parametrize("normalised", [False, True], ids=["own units", "normalised"])
+def test_a_guess_is_shown_without_anything_of_what_is_hidden(normalised):
+    x = np.random.default_rng(0).normal(3, 2, (30, 8, 8))
+    recipe = Recipe("masked_autoencoder", **MASKED, normalised=normalised)
+    made = study(x, recipe, shape=(8, 8), dim=None)
+
+    def drawn(of: Study) -> dict[str, np.ndarray]:
+        section = sections.guessed(of)
+        assert section is not None and "75\u00a0%" in section.lead
+        (plate,) = (block for block in section.blocks if isinstance(block, Plate))
+        rows = {kind: [r[2:] for r in plate.numbers.rows if r[1] == kind] for kind in ("given", "guessed")}
+        return {kind: np.array(values, float) for kind, values in rows.items()}
+
+    assert made.guess is not None and made.guess.units is not normalised
+    hidden = made.guess.hidden.numpy().reshape(len(made.x), -1)[:8]
+    assert hidden.mean() == 0.75
+    part = types.SimpleNamespace(x=made.part.x.copy(), labels=None, places=made.part.places)
+    inside = part.x[:8].reshape(8, -1)
+    inside[hidden] = 40 - 7 * inside[hidden]  # of another mean and another spread
+    other = dataclasses.replace(made, test=part)
+    before, after = drawn(made), drawn(other)
+    assert not np.allclose(before["given"], after["given"])
+    np.testing.assert_array_equal(before["guessed"][hidden], after["guessed"][hidden])
+    lent = [stats(each["given"], hidden) for each in (before, after)]  # the control: as others draw it
+    assert not np.allclose(lent[0], lent[1])
+
+
+def stats(given: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """A guess of nothing, brought to the mean of what was hidden."""
+    return np.array([row[gone].mean() for row, gone in zip(given, hidden)])
+
+
+def test_only_masked_models_guess():
+    assert sections.guessed(study(table(60))) is None
+    assert sections.guessed(study(table(60), "denoising")) is None  # damaged, but nothing is hidden
+    flat = sections.guessed(study(table(60), Recipe("masked_autoencoder", **MASKED), dim=None))
+    assert flat is not None and "of the training mean" in getattr(flat.blocks[-1], "text", "")
 
 
 def test_best_and_worst_are_what_they_are_called(pictures):

@@ -62,6 +62,20 @@ class Given(nn.Module):
         return self.net(x, *(context[name] for name in self.names), **known)
 
 
+class Absent(nn.Module):
+    """Stands where a model has no encoder.
+
+    Raises:
+        TypeError: when it is asked for a code.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise TypeError(
+            "a GAN has no encoder: it makes rows (`autoencoder.sample`) and cannot tell the code of one; "
+            "`bigan` is the GAN that can"
+        )
+
+
 def call(net: nn.Module, x: Any, context: Mapping[str, Any]) -> Any:
     """Only a net that asks for the context gets it, so that any of the user's own works."""
     return net(x, **context) if isinstance(net, Given) else net(x)
@@ -119,6 +133,11 @@ class Autoencoder(Learner):
     def asks(self) -> set[str]:
         """What its nets read of the context, and so cannot be used without."""
         return {name for part in self.modules() if isinstance(part, Given) for name in part.names}
+
+    @property
+    def reads(self) -> bool:
+        """Whether it has an encoder: what only makes rows has none."""
+        return not isinstance(self.encoder, Absent)
 
     def encode(
         self, x: Tensor, sample: bool = False, generator: torch.Generator | None = None, **context: Any

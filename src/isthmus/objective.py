@@ -85,6 +85,21 @@ class Objective:
     def __rmul__(self, weight: Weight) -> Objective:
         return Objective(tuple(weight * each for each in self.terms))
 
+    def changed(self, **changes: Callable[[Term], Term]) -> Objective:
+        """With the terms of these names changed, and the others as they are.
+
+        >>> (reconstruction + 4.0 * kl).changed(kl=lambda kl: 0.5 * kl)
+        reconstruction + 0.5 * 4.0 * kl
+
+        Raises ValueError for a name that no term has.
+        """
+        missing = set(changes) - {each.name for each in self.terms}
+        if missing:
+            raise ValueError(f"no term of {self!r} is named {min(missing)}")
+        return Objective(
+            tuple(changes[each.name](each) if each.name in changes else each for each in self.terms)
+        )
+
     @classmethod
     def of(cls, objective: Term | Objective) -> Objective:
         """An objective, from one or from a single term."""

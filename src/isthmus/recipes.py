@@ -157,10 +157,10 @@ def named(name: str) -> Callable[..., Any]:
     """
     from . import models
 
-    function = models.METHODS.get(name.replace("-", "_").lower())
+    function = models.NAMED.get(name.replace("-", "_").lower())
     if function is None:
         meant = models.ALSO_CALLED.get(name.replace("-", "_").lower())
-        near = f' (did you mean "{meant}"?)' if meant else nearest(name, models.METHODS)
+        near = f' (did you mean "{meant}"?)' if meant else nearest(name, models.NAMED)
         raise ValueError(f"there is no model {name!r}{near}; `isthmus models` lists them all")
     return function
 

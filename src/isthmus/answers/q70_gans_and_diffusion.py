@@ -62,13 +62,13 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     epochs = budget.pick(80, 60)
 
     def chain() -> Denoising:
-        model = diffusion(wide, (256, 256), steps=STEPS, jumps=STEPS)
+        model = diffusion(wide, (256, 256), length=STEPS, jumps=STEPS)
         return cut(model) if bug else model
 
     plain = trained(lambda: autoencoder(wide, dim, hidden, likelihood=UNIT), train, budget, epochs)
     own = torch.from_numpy(codes(plain, train))
     with seeded(budget.seed):
-        prior = DiffusionPrior(dim, steps=100)
+        prior = DiffusionPrior(dim, length=100)
         prior.fit(own)
     variational = trained(lambda: vae(wide, dim, hidden), train, budget, epochs)
     game = trained(lambda: gan(wide, dim, hidden), train, budget, epochs)

@@ -11,10 +11,12 @@ HOME = Path(__file__).resolve().parents[1]
 
 @cache
 def methods() -> list[str]:
-    """Keys of `METHODS`, without importing it."""
+    """Keys of `NAMED`, without importing it."""
     text = (HOME / "models" / "__init__.py").read_text("utf-8")
     listed = text[text.index("METHODS = {") : text.index("\n}")]
-    return sorted(re.findall(r"^        (\w+),$", listed, re.M))
+    compared = re.search(r"^GENERATORS = .* in \((.*)\)\}", text, re.M)
+    assert compared is not None
+    return sorted([*re.findall(r"^        (\w+),$", listed, re.M), *re.findall(r"\w+", compared[1])])
 
 
 @cache

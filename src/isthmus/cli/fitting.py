@@ -91,7 +91,7 @@ def fit(
     write_atomically(folder / config.FILE, config.written(plan._asdict()).encode())
     finish(folder, embedder, given, found)
     show(found if as_json else str(comparison))
-    if report:
+    if report and embedder.model_.autoencoder.reads:
         named = given._replace(columns=names_of(embedder, given.columns))
         parts = (shown, seen, unseen, named, comparison, found, remark)
         page = write_report(folder, *parts, schema=embedder.schema_)

@@ -56,6 +56,9 @@ def judge(
             None, None, len(test.x), "All columns are constant in the rows fitted: nothing to explain."
         )
     name, dim = embedder.recipe_.name, embedder.model_.autoencoder.latent.dim
+    if not embedder.model_.autoencoder.reads:
+        why = f"{name} has no encoder: it rebuilds no row, so there is no error. `isthmus sample` draws rows."
+        return Judgement(None, None, len(test.x), why)
     seen = embedder.reconstruct(test.x, test.labels)
     units = "whole" if pixels else "columns"
     blocks = () if schema is None else schema.blocks

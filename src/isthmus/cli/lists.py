@@ -10,7 +10,7 @@ from typing import Any
 
 from ..data import available
 from ..data.entries import CATALOGUE
-from ..models import METHODS
+from ..models import GENERATORS, METHODS, NAMED
 from ..recipes import Recipe, named, show
 from ..runs import cite as reference
 from ..runs import read_header, versions
@@ -20,13 +20,13 @@ from .output import show as show_result
 
 def models(name: str | None, as_json: bool = False) -> None:
     if name is None and as_json:
-        return show_result(
-            [{"name": each, "summary": summary(function)} for each, function in METHODS.items()]
-        )
+        return show_result([{"name": each, "summary": summary(function)} for each, function in NAMED.items()])
     if name is None:
-        width = max(map(len, METHODS))
-        for method, function in METHODS.items():
-            print(f"{method:{width}}  {summary(function)}")
+        width = max(map(len, NAMED))
+        for heading, part in (("", METHODS), ("\nto compare with:\n", GENERATORS)):
+            print(heading, end="")
+            for method, function in part.items():
+                print(f"{method:{width}}  {summary(function)}")
         return
     try:
         function = named(name)
@@ -43,7 +43,7 @@ def models(name: str | None, as_json: bool = False) -> None:
             else f"{parameter.name}: from the data"
         )
         print(f"    {value}")
-    print(f"\n{inspect.getdoc(function)}")
+    print(f"\n{inspect.getdoc(function)}\n\nExample: {example(function)}")
 
 
 def plain(value: object) -> str:
@@ -87,7 +87,7 @@ def cite(what: str, trust: tuple[str, ...] = (), as_json: bool = False) -> None:
         try:
             found = reference(named(what))
         except ValueError as error:
-            near = hint(what, [*METHODS, *CATALOGUE])
+            near = hint(what, [*NAMED, *CATALOGUE])
             raise Misuse(f"there is no model, data set or run folder {what!r}{near}") from error
     show_result({"name": what, "reference": found} if as_json else found)
 
@@ -104,6 +104,17 @@ def summary(function: Callable[..., Any]) -> str:
     return (inspect.getdoc(function) or "").splitlines()[0]
 
 
+def example(function: Callable[..., Any]) -> str:
+    """A command that fits it, with an argument set that others do not have, if it has one."""
+    given = inspect.signature(function).parameters.values()
+    own = [each for each in given if each.name not in COMMON and each.default is not inspect.Parameter.empty]
+    settings = [f"--set {each.name}={plain(each.default)}" for each in own[:1]]
+    return " ".join(["isthmus fit", function.__name__, "digits", *settings])
+
+
+COMMON = ("dim", "hidden", "nets", "likelihood", "rows", "steps", "classes", "labelled")
+
+
 def method_facts(function: Callable[..., Any]) -> dict[str, Any]:
     """A method with the arguments that `--set` takes, and those that the data give."""
     given = inspect.signature(function).parameters.values()
@@ -113,6 +124,7 @@ def method_facts(function: Callable[..., Any]) -> dict[str, Any]:
         "arguments": {each.name: plain(each.default) for each in free},
         "from_data": [each.name for each in given if each not in free],
         "text": inspect.getdoc(function),
+        "example": example(function),
         "reference": reference(function),
     }
 

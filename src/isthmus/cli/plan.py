@@ -17,6 +17,8 @@ from .settings import arguments
 from .source import Part, Source, source
 from .tables import kinds_of, settled
 
+PICTURED = ("nets=convs", "floors=conv_floors")  # settings that ask for pictures in their shape
+
 
 class Plan(NamedTuple):
     """What is asked of a run: together with the data it determines the weights."""
@@ -61,7 +63,8 @@ class Plan(NamedTuple):
         flat = inspect.signature(named(self.model)).parameters["features"].annotation == "int"
         if flat and given.all.x.ndim > 2:
             return given.rows()
-        wanted = self.images or any(text.replace(" ", "") == "nets=convs" for text in self.settings)
+        asked = any(text.replace(" ", "").startswith(PICTURED) for text in self.settings)
+        wanted = self.images or asked or "patch" in parameters(named(self.model))
         if wanted and not flat and given.shape is not None:
             return given.pictures()
         if self.images and given.all.x.ndim == 2:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from .. import corruptions, likelihoods, nets
+from .. import corruptions, latents, likelihoods, models, nets, priors, terms
 from ..recipes import Recipe
 from .misuse import Misuse, hint
 
@@ -48,11 +48,13 @@ def _parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
 
 
 def _value(name: str, parameter: inspect.Parameter, text: str) -> Any:
-    kind = str(parameter.annotation)
-    if kind.startswith("Callable"):
-        return _named(name, text, _parts())
-    if kind.startswith("type["):
-        return None if text in ("null", "none", "None") else _named(name, text, _modules())
+    kind, default = str(parameter.annotation), parameter.default
+    if "None" in kind and text in ("null", "none", "None"):
+        return None
+    if kind.startswith("type[nn."):
+        return _named(name, text, _modules())
+    if callable(default) or kind.startswith("Callable"):
+        return _part(name, default, text)
     value = parse(text)
     if "Sequence" in kind and not isinstance(value, tuple):
         value = (value,) if value != "" else ()
@@ -62,13 +64,47 @@ def _value(name: str, parameter: inspect.Parameter, text: str) -> Any:
     return float(value) if "float" in accepted and isinstance(value, int) else value
 
 
+def _part(name: str, default: Any, text: str) -> Any:
+    """A part of isthmus by its name, or with arguments of its own: "Mixture(components=20, full=true)"."""
+    whole, bracket, inner = text.partition("(")
+    found = _named(name, whole.strip(), _parts(default))
+    if not bracket:
+        return Recipe(found) if found in models.NAMED.values() else found  # which then learns what data know
+    if not inner.endswith(")"):
+        raise Misuse(f"{name}={text} opens a bracket and does not close it")
+    return Recipe(found, **arguments(found, _split(inner[:-1])))
+
+
+def _split(text: str) -> list[str]:
+    """At the commas that stand in no bracket: "a=(1, 2), b=f(c=3)" -> ["a=(1, 2)", " b=f(c=3)"]."""
+    found, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [each for each in found if each.strip()]
+
+
 def parse(text: str) -> Any:
-    """A number, true, false, null, "a string", [a, list] or a, list; anything else is a string."""
+    """A number, true, false, null, "a string", [a, list] or a, list; anything else is a string.
+
+    What Python prints is read too: True, None, (a, list).
+    """
+    if text in PYTHON:
+        return PYTHON[text]
+    if text.startswith("(") and text.endswith(")"):
+        text = f"{text[1:-1].rstrip(', ')},"
     try:
         value = json.loads(text)
     except ValueError:
-        return tuple(parse(each.strip()) for each in text.split(",") if each.strip()) if "," in text else text
+        several = "," in text and "(" not in text  # which a part with arguments of its own has
+        return tuple(parse(each.strip()) for each in text.split(",") if each.strip()) if several else text
     return tuple(value) if isinstance(value, list) else value
+
+
+PYTHON = {"True": True, "False": False, "None": None}
 
 
 WORDS = {
@@ -93,21 +129,46 @@ def _is(kind: str, value: Any) -> bool:
 
 
 def _named(name: str, text: str, known: dict[str, Any]) -> Any:
-    key = text.replace("-", "_")
-    found = known.get(key, known.get(key.replace("_", "").lower()))
-    if found is None:
+    """By the name in `known`, or one that differs in capitals, dashes and underscores only."""
+    found = known.get(text.replace("-", "_"))
+    alike = [value for key, value in known.items() if _folded(key) == _folded(text)]
+    if found is None and not alike:
         raise Misuse(f"there is nothing named {text!r} to be the {name}{hint(text, known)}")
-    return found
+    return alike[0] if found is None else found
 
 
-def _parts() -> dict[str, Any]:
-    """Functions of isthmus that a method can be given."""
-    rooms = (nets, likelihoods, corruptions)
-    return {n: v for room in rooms for n, v in vars(room).items() if inspect.isfunction(v)}
+def _folded(text: str) -> str:
+    return text.replace("-", "").replace("_", "").lower()
+
+
+def _parts(default: Any) -> dict[str, Any]:
+    """What may stand for a default: functions from its package of isthmus, or classes if it is one.
+
+    Priors over indices stand among latents and among priors. Without a default, what nets, likelihoods and
+    corruptions are.
+    """
+    function = default.function if isinstance(default, Recipe) else default
+    package = ".".join(getattr(function, "__module__", "").split(".")[:2])
+    if package == "isthmus.models":
+        return dict(models.NAMED)
+    rooms = ROOMS.get(package, (nets, likelihoods, corruptions))
+    return {n: v for room in rooms for n, v in _offers(room, function).items()}
+
+
+ROOMS: dict[str, tuple[Any, ...]] = {
+    room.__name__: (room,) for room in (corruptions, likelihoods, nets, priors, terms)
+}
+ROOMS |= {latents.__name__: (latents, priors)}
+
+
+def _offers(room: Any, like: Any) -> dict[str, Any]:
+    """Public classes of a package that can be built, where `like` is one; else its functions."""
+    fits = inspect.isclass if inspect.isclass(like) else inspect.isfunction
+    return {n: v for n, v in vars(room).items() if fits(v) and not inspect.isabstract(v) and n[0] != "_"}
 
 
 def _modules() -> dict[str, type[nn.Module]]:
-    """Activations and normalisations of torch, by their names in lower case."""
+    """Activations and normalisations of torch."""
     rooms = (nn.modules.activation, nn.modules.batchnorm, nn.modules.normalization)
-    found = {name.lower(): value for room in rooms for name, value in vars(room).items()}
+    found = {name: value for room in rooms for name, value in vars(room).items()}
     return {n: v for n, v in found.items() if inspect.isclass(v) and issubclass(v, nn.Module)}

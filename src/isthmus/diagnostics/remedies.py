@@ -12,10 +12,19 @@ def lighter(patient: Patient) -> str:
         return f"{patient.command} --set beta=1"
     if patient.fixed_scale:
         return f"{patient.again}   # a likelihood that learns its scale"
+    costs = [each.name for each in patient.embedder.model_.autoencoder.objective.terms]
+    if "kl" in costs and patient.recipe.name not in PLAIN:
+        return (
+            f"isthmus fit eased {patient.data} --dim {patient.dim} --set model={patient.recipe.name} "
+            "--set free_nats=0.1"
+        )
     return (
         f"isthmus fit beta_vae {patient.data} --dim {patient.dim} "
         "--set beta=0.5 --set warmup_steps=1000 --set free_nats=0.1"
     )
+
+
+PLAIN = ("vae", "beta_vae", "eased")  # of which `beta_vae` is the general case, or which ease already
 
 
 def heavier(patient: Patient) -> str:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import copy
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +15,23 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
-from torch import Tensor
+from sklearn.utils.validation import check_is_fitted
 
 from ..data import MappedRows, Rows
 from ..data.blocks import Blocks
-from ..data.preparation import Family, prepare, refuse
+from ..data.preparation import Family, prepare
 from ..data.schema import Schema
-from ..data.streams import mapped_rows, numbered, prepare_blocks
-from ..models import METHODS
+from ..data.streams import prepare_blocks
 from ..models.ex_post import GMM, refit
-from ..priors import Prior
 from ..randomness import seeded
 from ..recipes import Recipe, parameters
 from ..training import adam, cosine, fit
-from .door import classes_of, counted, frame_of, handed, lengths, numbers_of, places_of, table_of, values_of
+from .door import classes_of, counted, frame_of, handed, lengths, table_of, values_of
 from .inference import codes, decoded, passes, probabilities, some
-from .keeping import Keepable
+from .reading import Reading, tells_classes
 
 
-def tells_classes(embedder: Embedder) -> bool:
-    """Whether the method learns to tell classes from labels that may be few: it counts the `labelled`.
-
-    Raises:
-        AttributeError: where it does not; this is where scikit-learn looks for the reason.
-    """
-    if not embedder._partial():
-        name = embedder._recipe().name
-        known = ", ".join(each for each, method in METHODS.items() if "labelled" in parameters(method))
-        raise AttributeError(f"{name} does not tell classes: {known} do")
-    return True
-
-
-class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
+class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
     """Learn codes for rows, and all that an autoencoder can do with them.
 
     >>> z = Embedder("vae", dim=16, random_state=0).fit_transform(X)  # doctest: +SKIP
@@ -193,8 +174,9 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
         )
         self.model_.to("cpu").eval()
         self._n_features_out = self.model_.autoencoder.latent.dim
-        with seeded(seed):
-            self.model_.autoencoder.latent.fit_prior(codes(self.model_, some(rows)))
+        if self.model_.autoencoder.reads:
+            with seeded(seed):
+                self.model_.autoencoder.latent.fit_prior(codes(self.model_, some(rows)))
         if self.folder is not None:
             self.save(self.folder)
         return self
@@ -202,7 +184,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
     def fit_prior(
         self,
         X: ArrayLike,
-        prior: Callable[..., Prior] = GMM,
+        prior: Callable[..., Any] = GMM,
         y: ArrayLike | None = None,
         *,
         random_state: Any = None,
@@ -211,8 +193,9 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
 
         >>> embedder.fit_prior(X, Recipe(isthmus.priors.Flow, layers=8)).sample(10)  # doctest: +SKIP
 
-        Any model, also a deterministic one, and any prior of `isthmus.priors` that is fitted to codes. X is
-        what the model was fitted to, or more of the same kind. See `isthmus.models.ex_post`.
+        Any model, also a deterministic one, and any prior of `isthmus.priors` that is fitted to codes; of a
+        discrete code `Autoregressive` too, over its indices. X is what the model was fitted to, or more of
+        the same kind. See `isthmus.models.ex_post`.
         """
         rows = self._rows(X, y)
         self.model_.recipe = self.recipe_
@@ -346,88 +329,6 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Keepable):
         tags.non_deterministic = False
         return tags
 
-    def _validated(self, X: ArrayLike, reset: bool = False) -> Any:
-        """Rows as float, NaN where missing; pictures in their shape, mixed tables encoded.
-
-        What is larger than memory stays where it is.
-        """
-        if not reset:
-            check_is_fitted(self)
-        if self._schema is not None:
-            frame = frame_of(X)
-            if reset:
-                validate_data(self, frame, reset=True, skip_check_array=True)
-            return self._schema.encode(frame, remark=lambda words: warnings.warn(words, stacklevel=4))
-        values, named = values_of(X), hasattr(X, "columns")
-        if isinstance(values, Blocks):
-            validate_data(self, values, reset=reset, skip_check_array=True)
-            return values
-        if not reset and len(self.preparation_.shape) == 3:
-            values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
-            values, named = self.preparation_.shaped(values), False
-            values = values[:, 0] if self.preparation_.grey else values
-        x = check_array(
-            values,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-            allow_nd=True,
-            estimator=self,
-            input_name="X",
-        )
-        validate_data(self, X if named else x, reset=reset, skip_check_array=True)
-        return x.toarray() if hasattr(x, "toarray") else x
-
-    @property
-    def _reads_labels(self) -> bool:
-        """Whether the trained nets read labels; a method may learn from them and then do without."""
-        return hasattr(self, "classes_") and "labels" in self.model_.autoencoder.asks
-
-    @property
-    def _schema(self) -> Schema | None:
-        return getattr(self, "schema_", None)  # what an earlier version pickled has none
-
     def _expected(self, rows: Rows | MappedRows) -> np.ndarray:
         """What the model makes of rows, in the data's own units."""
         return np.concatenate([self.preparation_.restore(o.mean) for _, _, o in passes(self.model_, rows)])
-
-    def _given(self, x: np.ndarray, like: Any = None) -> Any:
-        """Rows as they came: an array, or a frame."""
-        return x if self._schema is None else self._schema.decode(x, None if like is None else frame_of(like))
-
-    def _recipe(self) -> Recipe:
-        recipe = self.recipe if isinstance(self.recipe, Recipe) else Recipe(self.recipe)
-        if self.dim is None:
-            return recipe
-        return Recipe(recipe.function, **{**recipe.arguments, "dim": counted("dim", self.dim, 1)})
-
-    def _likelihood(self, recipe: Recipe) -> Any:
-        """What was asked of the estimator or of its recipe; for a table, what follows for its columns."""
-        asked = recipe.arguments.get("likelihood", "auto") if self.likelihood == "auto" else self.likelihood
-        if self._schema is None:
-            return asked
-        return self._schema.likelihood(numbers_of(recipe.function, asked))
-
-    def _partial(self) -> bool:
-        """Whether rows without a label may be among the others: of methods that count the `labelled`."""
-        return "labelled" in parameters(self._recipe().function)
-
-    def _labels(self, y: ArrayLike | None, n: int) -> dict[str, Tensor]:
-        """The context that a conditional model needs for n rows, and nothing for others."""
-        if not self._reads_labels:
-            return {}
-        return {"labels": torch.from_numpy(places_of(y, n, self.classes_, self._partial()))}
-
-    def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows | MappedRows:
-        x = self._validated(handed(X))
-        if not np.all(self.preparation_.continuous):
-            explain: Any = self.model_.autoencoder.likelihood
-            for first, part in x.spans() if isinstance(x, Blocks) else ((0, x),):
-                with numbered(partial(add, first)):
-                    refuse(explain, self.preparation_.shaped(part))
-        return self._prepared(x, self._labels(y, len(x)))
-
-    def _prepared(self, x: np.ndarray | Blocks, context: dict[str, Tensor]) -> Rows | MappedRows:
-        if isinstance(x, Blocks):
-            return mapped_rows(self.preparation_, x, **context)
-        return self.preparation_.rows(x, **context)

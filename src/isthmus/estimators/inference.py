@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from ..data import MappedRows, Rows
 from ..distributions import Distribution
 from ..model import Autoencoder, Learner
+from ..randomness import seeded
 from ..trace import Batch, Code
 
 CHUNK = 4096  # rows a pass
@@ -44,6 +46,35 @@ def probabilities(model: Learner, rows: Rows | MappedRows) -> Tensor:
     with torch.no_grad():
         extras = [judge.encode(b.input, **b.context).extra for b in chunks(rows)]
     return torch.cat([extra["logits"].softmax(-1) for extra in extras])
+
+
+class Guess(NamedTuple):
+    """What a model was not shown of rows, `hidden` (n, ...), bool, and expects there, `made` (n, ...).
+
+    Both as the net has them. Not all are in `units` of the rows: a model of normalised patches knows neither
+    their mean nor their deviation, and is not told those of the rows.
+    """
+
+    hidden: Tensor
+    made: Tensor
+    units: bool
+
+
+def guesses(model: Learner, rows: Rows | MappedRows, seed: int = 0) -> Guess | None:
+    """Rows of which as much is hidden as in training, guessed; None of a model that is shown all."""
+    judge = precise(model)
+    if judge.corrupt is None:
+        return None
+    hidden, made, units = [], [], True
+    with torch.no_grad(), seeded(seed):
+        for batch in chunks(rows):
+            trace = judge(batch, noisy=True)
+            if "hidden" not in trace.batch.context:
+                return None
+            hidden.append(trace.batch.context["hidden"])
+            made.append(trace.output.mean)
+            units = units and torch.equal(trace.batch.target, batch.target)
+    return Guess(torch.cat(hidden), torch.cat(made), units)
 
 
 def decoded(model: Learner, z: Tensor, context: Mapping[str, Tensor]) -> Iterator[Distribution]:

@@ -1,6 +1,8 @@
 """Methods from the literature, a function each: it chooses parts for the flow, or is a `Learner`."""
 
 from .adversarial import Adversarial, aae, labelled_aae, semi_aae, wae_gan
+from .bounds import ciwae, iwae, miwae
+from .choices import categorical_vae, reinforce_vae
 from .densities import flow_vae, hyperspherical_vae, iaf_vae, mixture_vae, vamp_vae
 from .disentangled import Factorised, beta_tcvae, dip_vae_i, dip_vae_ii, factor_vae, info_vae
 from .energy import ebgan, nae
@@ -13,6 +15,7 @@ from .ladder import LadderNetwork, gamma_model, ladder_network
 from .plain import autoencoder, denoising, linear, stacked, tied
 from .quantised import fsq, lfq, product_vq_vae, residual_vq_vae, vq_vae, vq_vae_2
 from .regularised import contractive, jacobian, orthogonal, rae_gp, rae_l2, rae_sn, variational_dropout
+from .remedies import capacity_vae, cyclical_vae, delta_vae, eased, skip_vae
 from .resampled import Resampled, sparse_resampled
 from .self_supervised import contrastive_autoencoder, contrastive_masked_autoencoder, masked_autoencoder
 from .semi_supervised import m2
@@ -25,21 +28,7 @@ from .sparse import (
     sparse_l1,
     sparse_top_k,
 )
-from .variational import (
-    beta_vae,
-    capacity_vae,
-    categorical_vae,
-    ciwae,
-    conditional_vae,
-    cyclical_vae,
-    delta_vae,
-    iwae,
-    linear_vae,
-    miwae,
-    reinforce_vae,
-    skip_vae,
-    vae,
-)
+from .variational import beta_vae, conditional_vae, linear_vae, vae
 from .wasserstein import sliced_wae, wae_mmd
 
 METHODS = {
@@ -71,6 +60,7 @@ METHODS = {
         cyclical_vae,
         delta_vae,
         skip_vae,
+        eased,
         conditional_vae,
         iwae,
         miwae,
@@ -142,12 +132,15 @@ ALSO_CALLED = {  # what people type for a method, where the nearest name would b
 
 GENERATORS = {function.__name__: function for function in (gan, info_gan, diffusion)}  # for comparison
 
+NAMED = {**METHODS, **GENERATORS}  # all that goes by a name
+
 __all__ = [
     "Adversarial",
     "Factorised",
     "GENERATORS",
     "LadderNetwork",
     "METHODS",
+    "NAMED",
     "Resampled",
     "fit_prior",
     *METHODS,

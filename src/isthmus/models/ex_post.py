@@ -11,9 +11,9 @@ from torch import Tensor
 from ..latents import Refitted
 from ..likelihoods.likelihood import Features
 from ..model import Learner
-from ..priors import Mixture, Prior
+from ..priors import Mixture
 from ..randomness import seeded
-from ..recipes import Recipe, method
+from ..recipes import Recipe, method, parameters, show
 from .plain import autoencoder
 
 GMM = Recipe(Mixture, components=10, full=True)
@@ -25,7 +25,7 @@ def ex_post(
     dim: int | None = None,
     *,
     model: Callable[..., Learner] = autoencoder,
-    prior: Callable[..., Prior] = GMM,
+    prior: Callable[..., Any] = GMM,
     likelihood: Callable[..., Any] | None = None,
 ) -> Learner:
     """Any `model`, and afterwards a density of its codes to sample from: max over p of E_data log p(z).
@@ -43,7 +43,7 @@ def ex_post(
 
 
 def fit_prior(
-    model: Learner, x: Tensor, prior: Callable[..., Prior] = GMM, seed: int = 0, **context: Any
+    model: Learner, x: Tensor, prior: Callable[..., Any] = GMM, seed: int = 0, **context: Any
 ) -> None:
     """Fit `prior` to the codes of x (n, ...), and let the model sample from it henceforth.
 
@@ -60,11 +60,18 @@ def fit_prior(
     model.train(training)
 
 
-def refit(model: Learner, prior: Callable[..., Prior]) -> None:
-    """Give the model another prior, not yet fitted, and say so in its recipe; one given before goes."""
+def refit(model: Learner, prior: Callable[..., Any]) -> None:
+    """Give the model another prior, not yet fitted, and say so in its recipe; one given before goes.
+
+    Raises:
+        TypeError: for what is no prior, and a prior over indices of a code that has none.
+    """
     part, recipe = model.autoencoder, model.recipe
-    before = part.latent.latent if isinstance(part.latent, Refitted) else part.latent
-    part.latent = Refitted(before, prior).to(part.device)
+    before: Any = part.latent.latent if isinstance(part.latent, Refitted) else part.latent
+    if "levels" in parameters(prior.function if isinstance(prior, Recipe) else prior):
+        part.latent = reindexed(before, prior).to(part.device)
+    else:
+        part.latent = Refitted(before, prior).to(part.device)
     if recipe is None:
         return
     if recipe.function is ex_post:
@@ -73,6 +80,17 @@ def refit(model: Learner, prior: Callable[..., Prior]) -> None:
         own = dict(recipe.arguments)
         features = own.pop("features")
         model.recipe = Recipe(ex_post, features=features, model=Recipe(recipe.function, **own), prior=prior)
+
+
+def reindexed(latent: Any, prior: Callable[..., Any]) -> Any:
+    """A discrete latent with another prior over its indices."""
+    if not hasattr(latent, "levels"):
+        raise TypeError(
+            f"{show(prior)} is a prior over the indices of discrete codes, and those of "
+            f"{type(latent).__name__} are numbers: isthmus.priors.MaskedMixture reads these one after another"
+        )
+    latent.prior = prior(latent.levels, latent.books)
+    return latent
 
 
 def under(recipe: Recipe) -> Recipe:

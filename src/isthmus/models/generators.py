@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..latents import Deterministic, Informed
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import REAL, Features
-from ..model import Autoencoder, Learner, in_sight
+from ..model import Absent, Autoencoder, Learner, in_sight
 from ..nets import mlps, size
 from ..objective import Loss
 from ..priors import Diffusion, timed
@@ -94,7 +94,7 @@ def diffusion(
     features: Features,
     hidden: Sequence[int] = (256, 256),
     *,
-    steps: int = 1000,
+    length: int = 1000,
     jumps: int = 50,
     net: Callable[..., Any] = timed,
     likelihood: Callable[..., Any] = SHARP,
@@ -111,23 +111,9 @@ def diffusion(
     explain = likelihood(features)
     if explain.width != features or explain.support is not REAL:
         raise ValueError(f"diffusion adds Gaussian noise to real numbers; {explain.name} explains others")
-    chain, dim = Diffusion(net(features, hidden), features, steps), size(features)
+    chain, dim = Diffusion(net(features, hidden), features, length), size(features)
     flow = Walked(chain, jumps, back=False), Deterministic(dim, matched=True), Walked(chain, jumps, back=True)
     return Denoising(Autoencoder(*flow, explain, noise_error), chain)
-
-
-class Absent(nn.Module):
-    """Stands where a model has no encoder.
-
-    Raises:
-        TypeError: when it is asked for a code.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        raise TypeError(
-            "a GAN has no encoder: it makes rows (`autoencoder.sample`) and cannot tell the code of one; "
-            "`bigan` is the GAN that can"
-        )
 
 
 class Generating(Learner):

@@ -12,8 +12,8 @@ from ..latents import Judged
 from ..likelihoods.certain import Point
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Learner, in_sight
-from ..nets import mlps, size
-from ..nets.ladder import LadderNet, Pass
+from ..nets import mlps
+from ..nets.ladder import Floor, LadderNet, Pass, dense_floors
 from ..objective import Loss, Objective, Term
 from ..recipes import method
 from ..terms import classification, reconstruction
@@ -35,12 +35,14 @@ def ladder_network(
     costs: Sequence[float] = (1000.0, 10.0, 0.1),
     noise: float = 0.3,
     lateral: float = 0.0,
+    floors: Callable[..., list[Floor]] = dense_floors,
     likelihood: Callable[..., Any] = UNIT,
 ) -> LadderNetwork:
     """Ladder network: −log q(y | x̃) + Σ_l λ_l / m_l ‖z_l − BN_clean(ẑ_l)‖², a classifier that denoises.
 
     `costs` are λ from the input up, the last of them for all floors above; `noise` the deviation on every
-    floor. The code is the last hidden floor of the clean way up, `dim` numbers; `predict` gives classes.
+    floor. The code is the last hidden floor of the clean way up, `dim` numbers; `predict` gives classes. Of
+    pictures, `floors` may be `isthmus.nets.conv_floors`.
 
     Context: `labels` (b,), whole numbers below `classes`, −1 or NaN where unknown; needed in training only.
     `labelled` of `rows` have one: half of them in the batches of `isthmus.data.two_streams`.
@@ -48,9 +50,9 @@ def ladder_network(
     Reference: Rasmus et al., Semi-Supervised Learning with Ladder Networks, NeurIPS 2015, arXiv:1507.02672
     (sizes, λ and noise: section 4.1, for 100 labels).
     """
-    floors = len(hidden) + 3
-    weights = [*costs, *[costs[-1]] * (floors - len(costs))][:floors]
-    return built(features, (*hidden, dim, classes), weights, labelled / rows, noise, lateral, likelihood)
+    steps = floors(features, hidden, dim, classes)
+    weights = [*costs, *[costs[-1]] * len(steps)][: len(steps) + 1]
+    return built(features, steps, weights, labelled / rows, noise, lateral, likelihood)
 
 
 @method
@@ -65,35 +67,39 @@ def gamma_model(
     cost: float = 1.0,
     noise: float = 0.3,
     lateral: float = 0.0,
+    floors: Callable[..., list[Floor]] = dense_floors,
     likelihood: Callable[..., Any] = UNIT,
 ) -> LadderNetwork:
     """Γ-model: the ladder network with a cost of denoising on the top floor alone, so without a way down.
 
+    For pictures the paper has `floors=conv_floors` of `isthmus.nets`, with hidden (32, 64, 128) and dim 10.
+
     Context: `labels` (b,), whole numbers below `classes`, −1 or NaN where unknown; needed in training only.
     `labelled` of `rows` have one: half of them in the batches of `isthmus.data.two_streams`.
 
-    Reference: Rasmus et al., Semi-Supervised Learning with Ladder Networks, NeurIPS 2015, section 3.3,
-    arXiv:1507.02672.
+    Reference: Rasmus et al., Semi-Supervised Learning with Ladder Networks, NeurIPS 2015, sections 3.3
+    and 4.2, arXiv:1507.02672.
     """
-    weights = [*[0.0] * (len(hidden) + 2), cost]
-    return built(features, (*hidden, dim, classes), weights, labelled / rows, noise, lateral, likelihood)
+    steps = floors(features, hidden, dim, classes)
+    return built(features, steps, [*[0.0] * len(steps), cost], labelled / rows, noise, lateral, likelihood)
 
 
 def built(
     features: Features,
-    above: Sequence[int],
+    floors: Sequence[Floor],
     weights: Sequence[float],
     share: float,
     noise: float,
     lateral: float,
     likelihood: Callable[..., Any],
 ) -> LadderNetwork:
-    """The learner, from the widths above the input, the cost of each floor, and the share that has labels."""
+    """The learner, from the floors above the input, the cost of each, and the share that has labels."""
     counted = [floor for floor, weight in enumerate(weights) if weight]
-    net = LadderNet((size(features), *above), min(counted, default=len(above)), lateral)
+    net = LadderNet(features, floors, min(counted, default=len(floors)), lateral)
     explain = likelihood(features)
-    _, decoder = mlps(features, above[-3:-2], 1, above[-2], explain.width)
-    tasks = Autoencoder(Resting(net), Judged(*above[-2:]), decoder, explain, reconstruction)
+    *_, before, dim, classes = [0, *(floor.shape[0] for floor in floors)]
+    _, decoder = mlps(features, (before,) if before else (), 1, dim, explain.width)
+    tasks = Autoencoder(Resting(net), Judged(dim, classes), decoder, explain, reconstruction)
     objective = Objective.of(classification(share))
     for floor in counted:
         objective = objective + weights[floor] * denoising(floor)
@@ -128,7 +134,7 @@ class LadderNetwork(Learner):
 
     def predict(self, x: Tensor) -> Tensor:
         """(b, ...) -> log probabilities of the classes (b, classes), by the clean way up."""
-        return self.net.at_rest(x.flatten(1))[1].log_softmax(1)
+        return self.net.at_rest(x)[1].log_softmax(1)
 
     def passes(self, batch: Batch, step: int) -> tuple[Trace, Pass]:
         """Both ways up and the way down, and the clean one; the code holds `logits` and the errors."""
@@ -137,10 +143,10 @@ class LadderNetwork(Learner):
         count, labels = int((labels >= 0).sum()), labels[order].to(here)  # no wait if they lie on the host
         order = order.to(here)
         parts = [count, len(labels) - count] if min(count, len(labels) - count) >= SEVERAL else [len(labels)]
-        x = in_sight(batch.input, batch.context).flatten(1)[order]
+        x = self.net.laid(in_sight(batch.input, batch.context))[order]
         judged = slice(count if count < len(labels) else 0, None)
         observed = batch.context.get("observed")
-        seen = None if observed is None else observed.flatten(1)[order][judged]
+        seen = None if observed is None else self.net.laid(observed)[order][judged]
         clean, logits, errors = self.ways(x, parts, judged, seen)
         context = {**batch.context, "labels": labels}
         code = Code(clean.z[-1], extra={"logits": logits, **errors})
@@ -167,7 +173,7 @@ class LadderNetwork(Learner):
         """‖z − (ẑ − m) / s‖² / width of each row, m and s the clean way's: a shrunk ẑ gains nothing."""
         normal = (estimate - clean.mean[floor][judged]) / clean.deviation[floor][judged]
         square = (clean.z[floor][judged] - normal).square()
-        return (square if observed is None else torch.where(observed, square, 0.0)).mean(1)
+        return (square if observed is None else torch.where(observed, square, 0.0)).flatten(1).mean(1)
 
 
 class Resting(nn.Module):
@@ -178,7 +184,7 @@ class Resting(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat(self.net.at_rest(x.flatten(1)), 1)
+        return torch.cat(self.net.at_rest(x), 1)
 
 
 def known(batch: Batch) -> Tensor:

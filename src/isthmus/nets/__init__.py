@@ -9,6 +9,7 @@ from .dense import Residual, Transposed, mlp, mlps, size, transposed
 from .dropout import GaussianDropout, SparseDropout, pruned, uncertain
 from .initialise import initialise
 from .invertible import Backwards, Chain, Coupling, Forwards, Invertible, Scaling, couplings
+from .ladder import conv_floors, dense_floors
 from .patches import Patches
 from .skip import Skip, skips
 from .transformer import PatchDecoder, VisibleEncoder
@@ -34,8 +35,10 @@ __all__ = [
     "VisibleEncoder",
     "WithLabel",
     "autoregressions",
+    "conv_floors",
     "convs",
     "couplings",
+    "dense_floors",
     "initialise",
     "lipschitz",
     "mlp",

@@ -3,6 +3,7 @@
 from .autoregressive import Autoregressive
 from .diffusion import Diffusion, DiffusionPrior, timed
 from .flow import Flow
+from .masked import MaskedMixture
 from .mixture import Mixture
 from .normal import Normal
 from .prior import Prior, Whitening, descend
@@ -14,6 +15,7 @@ __all__ = [
     "Diffusion",
     "DiffusionPrior",
     "Flow",
+    "MaskedMixture",
     "Mixture",
     "Normal",
     "Prior",

@@ -31,21 +31,21 @@ class Diffusion(nn.Module):
 
     kept: Tensor
 
-    def __init__(self, net: nn.Module, features: Features, steps: int = 1000):
+    def __init__(self, net: nn.Module, features: Features, length: int = 1000):
         super().__init__()
-        if steps < 20:
+        if length < 20:
             raise ValueError(
-                f"in few steps noise is not reached by small ones: steps is {steps}, at least 20"
+                f"in few steps noise is not reached by small ones: length is {length}, at least 20"
             )
-        self.net, self.steps = net, steps
+        self.net, self.length = net, length
         self.shape = (features,) if isinstance(features, int) else tuple(features)
-        beta = torch.linspace(1e-4, 0.02, steps, dtype=torch.float64) * 1000 / steps
+        beta = torch.linspace(1e-4, 0.02, length, dtype=torch.float64) * 1000 / length
         kept = torch.cat([torch.ones(1), (1 - beta.clamp(max=0.999)).cumprod(0)])
         self.register_buffer("kept", kept.float(), persistent=False)  # (T + 1,): ᾱ_t, ᾱ_0 = 1
 
     def loss(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """(b, *features) -> (b,): ‖ε − ε_θ(x_t, t)‖² at a random t for each row, over what was observed."""
-        t = torch.randint(1, self.steps + 1, (len(x),), device=x.device)
+        t = torch.randint(1, self.length + 1, (len(x),), device=x.device)
         noise = torch.randn_like(x)
         error = (noise - self.predicted(self.noised(x, t, noise, observed), t)).square()
         return (error if observed is None else error * observed).flatten(1).sum(1)
@@ -58,7 +58,7 @@ class Diffusion(nn.Module):
 
     def predicted(self, x: Tensor, t: Tensor) -> Tensor:
         """ε_θ(x_t, t); t (b,) whole numbers from 1 to T."""
-        noise: Tensor = self.net(x, t.to(x.dtype) / self.steps)
+        noise: Tensor = self.net(x, t.to(x.dtype) / self.length)
         return noise
 
     def sample(self, n: int, jumps: int | None = None, eta: float = 1.0) -> Tensor:
@@ -93,10 +93,10 @@ class Diffusion(nn.Module):
 
     def times(self, jumps: int | None) -> list[int]:
         """0 = t_0 < … < t_jumps = T, evenly spaced."""
-        jumps = self.steps if jumps is None else jumps
-        if not 1 <= jumps <= self.steps:
-            raise ValueError(f"jumps lie between 1 and the {self.steps} steps of the chain; it is {jumps}")
-        return [round(self.steps * k / jumps) for k in range(jumps + 1)]
+        jumps = self.length if jumps is None else jumps
+        if not 1 <= jumps <= self.length:
+            raise ValueError(f"jumps lie between 1 and the {self.length} steps of the chain; it is {jumps}")
+        return [round(self.length * k / jumps) for k in range(jumps + 1)]
 
     @torch.no_grad()
     def bound(self, x: Tensor, draws: int = 1) -> Tensor:
@@ -111,7 +111,7 @@ class Diffusion(nn.Module):
         last = self.kept[-1].to(x)
         far = 0.5 * (last * x.square() + (1 - last) - 1 - (1 - last).log()).flatten(1).sum(1)
         total = -far
-        for t in range(1, self.steps + 1):
+        for t in range(1, self.length + 1):
             kept, before = self.kept[t].to(x), self.kept[t - 1].to(x)
             beta = 1 - kept / before
             for _ in range(draws):
@@ -168,11 +168,11 @@ class DiffusionPrior(Prior):
     >>> model.autoencoder.decode(prior.sample(100)).mean  # doctest: +SKIP
     """
 
-    def __init__(self, dim: int, hidden: Sequence[int] = (128, 128), steps: int = 200):
+    def __init__(self, dim: int, hidden: Sequence[int] = (128, 128), length: int = 200):
         super().__init__()
         self.dim = dim
         self.white = Whitening(dim)
-        self.chain = Diffusion(timed(dim, hidden), dim, steps)
+        self.chain = Diffusion(timed(dim, hidden), dim, length)
 
     def fit(self, codes: Tensor) -> None:
         """Learn from codes (n, dim), about 4000 steps. Draws come from the global generator.

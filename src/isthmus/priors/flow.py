@@ -22,9 +22,9 @@ class Flow(Prior):
     Reference: Dinh, Sohl-Dickstein & Bengio, Density Estimation Using Real NVP, ICLR 2017, arXiv:1605.08803.
     """
 
-    def __init__(self, dim: int, layers: int = 6, hidden: Sequence[int] = (64, 64), steps: int = 2000):
+    def __init__(self, dim: int, layers: int = 6, hidden: Sequence[int] = (64, 64), updates: int = 2000):
         super().__init__()
-        self.dim, self.steps = dim, steps
+        self.dim, self.updates = dim, updates
         self.white = Whitening(dim)
         self.net = couplings(dim, layers, hidden)
 
@@ -41,6 +41,6 @@ class Flow(Prior):
         return self.white.inverse(self.net.inverse(self.white.scale.new_empty(n, self.dim).normal_()))
 
     def fit(self, codes: Tensor) -> None:
-        """Maximum likelihood, by `steps` steps of Adam on whitened codes."""
+        """Maximum likelihood, by `updates` steps of Adam on whitened codes."""
         white = self.white.fit(codes)
-        descend(self.net, lambda z: -self.white_density(z), white, self.steps)
+        descend(self.net, lambda z: -self.white_density(z), white, self.updates)

@@ -28,11 +28,11 @@ class TwoStage(Prior):
     >>> fit_prior(model, x, TwoStage)  # doctest: +SKIP
     """
 
-    def __init__(self, dim: int, hidden: Sequence[int] = (128, 128), steps: int = 8000, draws: int = 64):
+    def __init__(self, dim: int, hidden: Sequence[int] = (128, 128), updates: int = 8000, draws: int = 64):
         super().__init__()
         if draws < 1:
             raise ValueError(f"a density is estimated by one draw or more; draws is {draws}")
-        self.dim, self.steps, self.draws = dim, steps, draws
+        self.dim, self.updates, self.draws = dim, updates, draws
         self.white = Whitening(dim)
         self.net = nn.ModuleDict({"encoder": mlp(dim, *hidden, 2 * dim), "decoder": mlp(dim, *hidden, dim)})
         self.log_scale = nn.Parameter(torch.zeros(()))
@@ -57,6 +57,6 @@ class TwoStage(Prior):
         return self.white.inverse(self.net["decoder"](u) + self.log_scale.exp() * noise)
 
     def fit(self, codes: Tensor) -> None:
-        """Maximum ELBO, by `steps` steps of Adam on whitened codes."""
+        """Maximum ELBO, by `updates` steps of Adam on whitened codes."""
         white = self.white.fit(codes)
-        descend(self, lambda z: -self.log_weights(z, 1)[0], white, self.steps)
+        descend(self, lambda z: -self.log_weights(z, 1)[0], white, self.updates)

@@ -6,7 +6,16 @@ What is written has these names; the rest is imported where it is used, since dr
 PAGE, FOLDER = "report.html", "figures"
 FIGURES = (
     *("baselines", "columns", "contributions", "dependence", "dimensions", "error_by_dimension"),
-    *("interpolations", "latent_map", "learning_curve", "marginals", "reconstructions", "samples", "scores"),
+    *(
+        "guessed",
+        "interpolations",
+        "latent_map",
+        "learning_curve",
+        "marginals",
+        "reconstructions",
+        "samples",
+        "scores",
+    ),
     *("seeds", "surprising", "traversals"),
     *(
         "doctor_posterior_collapse",

@@ -72,6 +72,40 @@ def reconstructions(study: Study, groups: dict[str, np.ndarray]) -> Plate:
     )
 
 
+def guessed(study: Study, which: np.ndarray, hidden: np.ndarray) -> Plate:
+    """Rows (by place), what of them was shown, and what the model guesses where they were `hidden` (n, d).
+
+    Nothing of a guess is the original's: where the model knows no units, its deviations are drawn as such.
+    """
+    assert study.guess is not None
+    low, high = study.grey
+    gone, given, made = hidden[which], study.x[which], study.guessed[which]
+    lines = {"given": given, "shown": np.where(gone, (low + high) / 2, given)}
+    caption = "What is grey in the middle line was hidden. In the last, it is what the model puts there."
+    if study.guess.units:
+        drawn = guess = np.where(gone, made, given)
+    else:
+        guess = np.where(gone, made, np.nan)
+        drawn = low + (high - low) * (3 + np.clip(np.where(gone, made, 0), -3, 3)) / 6
+        caption += (
+            " Each patch is in its own mean and deviation, which the model does not know: grey is the mean, "
+            "the ends are three deviations away."
+        )
+    numbers = {**lines, "guessed": guess}
+    rows = [
+        (int(study.places[i]), kind, *line[n].tolist())
+        for kind, line in numbers.items()
+        for n, i in enumerate(which)
+    ]
+    return Plate(
+        "guessed",
+        mosaic(study, [*lines.values(), drawn], list(numbers)),
+        Numbers(("row", "kind", *study.names), rows),
+        f"{len(which)} pictures: given, with a part hidden, and with that part guessed.",
+        caption,
+    )
+
+
 def samples(study: Study, drawn: np.ndarray) -> Plate:
     """Pictures drawn from the model."""
     lines = [drawn[i : i + 10] for i in range(0, len(drawn), 10)]

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..baselines.yardstick import flat
 from ..diagnostics import examine
 from ..latents import Quantised, TwoLevels
 from . import charts, journeys, pictures, tables
-from .blocks import Block, Facts, Plate, Section, Table, Words, percent, whole
+from .blocks import Block, Facts, Plate, Section, Table, Words, number, percent, whole
 from .study import Study
 from .verdict import advice, plain
 
@@ -139,6 +140,34 @@ def reconstructions(study: Study) -> Section:
     return Section("reconstructions", "Reconstructions", lead, blocks)
 
 
+def guessed(study: Study) -> Section | None:
+    """Of a masked model: what it was not shown, and what it guesses there."""
+    if study.guess is None:
+        return None
+    hidden = flat(study.guess.hidden.numpy()) > 0
+    lead = (
+        f"This model learned to guess what it cannot see: here, as in training, {percent(hidden.mean())} of "
+        "each row is hidden. Its codes are read from whole rows, and what it rebuilds of those, above, is no "
+        "task that it was set."
+    )
+    blocks: list[Block] = []
+    if study.shape is not None:
+        blocks.append(pictures.guessed(study, np.arange(min(8, len(hidden))), hidden))
+    if study.guess.units:
+        there = hidden & ~np.isnan(study.x)
+        target, mean = study.stick.measured(study.x), study.stick.measured(np.nanmean(study.learned, 0)[None])
+        own, idle = (
+            float(np.square(target - guess)[there].mean())
+            for guess in (study.stick.measured(study.guessed), mean)
+        )
+        blocks.append(
+            Words(
+                f"Mean squared error of what is hidden: {number(own)}; of the training mean: {number(idle)}."
+            )
+        )
+    return Section("guessed", "What is hidden, guessed", lead, blocks)
+
+
 def samples(study: Study) -> Section:
     """New rows."""
     drawn = _drawn(study, 20 if study.shape is not None else DRAWN)
@@ -219,7 +248,7 @@ def again(known: Mapping[str, Any], lead: str) -> Section:
 
 
 SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
-    *(verdict, health, data, model, reconstructions, samples, code, size, surprising, reproduce),
+    *(verdict, health, data, model, reconstructions, guessed, samples, code, size, surprising, reproduce),
 )
 
 

@@ -15,7 +15,7 @@ from ..baselines.yardstick import flat
 from ..data import MappedRows, Rows
 from ..data.schema import Schema
 from ..estimators import Embedder
-from ..estimators.inference import passes
+from ..estimators.inference import Guess, guesses, passes
 from .fields import Field, fields_of, summed
 
 VALUES = 2_000_000  # that are shown, of many rows a part drawn at random: a report takes seconds
@@ -118,6 +118,18 @@ class Study:
     def scores(self) -> np.ndarray:
         """(n,), in nats; low is surprising."""
         return self.embedder.score_samples(self.rows, self.labels)
+
+    @cached_property
+    def guess(self) -> Guess | None:
+        """What a masked model was not shown of them."""
+        return guesses(self.embedder.model_, self.net_rows)
+
+    @cached_property
+    def guessed(self) -> np.ndarray:
+        """(n, d): what it says there, in the data's units where it knows them."""
+        assert self.guess is not None
+        made = self.guess.made
+        return flat(self.embedder.preparation_.restore(made) if self.guess.units else made.numpy())
 
     @cached_property
     def names(self) -> list[str]:
