@@ -26,7 +26,7 @@ PLAIN = re.compile(r"(sparse\[)?u?(int|float)\d+")  # numbers of numpy, pandas o
 
 
 def handed(X: Any) -> Any:
-    """The rows of a data set of torch or Hugging Face, or of an iterator, gone through once; all else as it is.
+    """The rows of a data set of torch or Hugging Face or of an iterator, gone through once; else as it is.
 
     Labels that such a data set holds are left out: an estimator is given them apart.
     """

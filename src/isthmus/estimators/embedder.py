@@ -111,7 +111,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
             self.recipe = Recipe(params.pop("recipe", self.recipe))
         return super().set_params(**params)
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Embedder:
+    def fit(self, X: Any, y: ArrayLike | None = None) -> Embedder:
         """Learn from rows (n, d), or images (n, h, w) or (n, c, h, w). Only conditional methods read `y`.
 
         X is an array, a sparse matrix, a tensor, a frame, a data set of torch or Hugging Face, or an iterator
@@ -183,7 +183,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
 
     def fit_prior(
         self,
-        X: ArrayLike,
+        X: Any,
         prior: Callable[..., Any] = GMM,
         y: ArrayLike | None = None,
         *,
@@ -205,18 +205,18 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
         self.recipe_ = self.model_.recipe
         return self
 
-    def transform(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
+    def transform(self, X: Any, y: ArrayLike | None = None) -> np.ndarray:
         """(n, ...) -> codes (n, dim), float32: the code, or its posterior's mean."""
         rows = self._rows(X, y)
         return codes(self.model_, rows).numpy()
 
-    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> np.ndarray:
+    def fit_transform(self, X: Any, y: ArrayLike | None = None, **params: Any) -> np.ndarray:
         """`fit`, then `transform` of the same rows."""
         X = handed(X)
         return self.fit(X, y, **params).transform(X, y)
 
     @available_if(tells_classes)
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:
         """(n, ...) -> the likeliest class of each row (n,), of methods that learn from few labels.
 
         >>> Embedder("m2").fit(X, y).predict(X)  # doctest: +SKIP
@@ -226,7 +226,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
         return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
 
     @available_if(tells_classes)
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_proba(self, X: Any) -> np.ndarray:
         """(n, ...) -> q(y | x) (n, classes), in the order of `classes_`."""
         return probabilities(self.model_, self._rows(X, None)).numpy()
 
@@ -241,12 +241,12 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
         ]
         return self._given(np.concatenate(expected))
 
-    def reconstruct(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+    def reconstruct(self, X: Any, y: ArrayLike | None = None) -> Any:
         """Rows as the model sees them, in the data's own units; missing values are filled too."""
         X = handed(X)
         return self._given(self._expected(self._rows(X, y)), X)
 
-    def impute(self, X: ArrayLike, y: ArrayLike | None = None, rounds: int | str = "auto") -> Any:
+    def impute(self, X: Any, y: ArrayLike | None = None, rounds: int | str = "auto") -> Any:
         """Rows with missing values filled by their expectation, or likeliest class; all else is untouched.
 
         What was filled is read again and filled anew, `rounds` times: Rezende et al. 2014, appendix F, with
@@ -280,7 +280,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
             rows = [self.preparation_.restore(o.sample() if noise else o.mean) for o in outputs]
         return self._given(np.concatenate(rows))
 
-    def score_samples(self, X: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
+    def score_samples(self, X: Any, y: ArrayLike | None = None) -> np.ndarray:
         """How well each row is explained (n,), in nats: log p(x | z) at the code, minus its KL if it has one.
 
         High is ordinary, low is surprising. Densities are those of the data in their own units. It is the
@@ -297,7 +297,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
             scores.append(score.numpy() - self.preparation_.log_volume(present))
         return np.concatenate(scores)
 
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+    def score(self, X: Any, y: ArrayLike | None = None) -> float:
         """The mean of `score_samples`: greater is better, as scikit-learn's searches expect."""
         return float(self.score_samples(X, y).mean())
 

@@ -58,7 +58,7 @@ class Reading(Keepable):
         """Whether the trained nets read labels; a method may learn from them and then do without."""
         return hasattr(self, "classes_") and "labels" in self.model_.autoencoder.asks
 
-    def _validated(self, X: ArrayLike, reset: bool = False) -> Any:
+    def _validated(self, X: Any, reset: bool = False) -> Any:
         """Rows as float, NaN where missing; pictures in their shape, mixed tables encoded.
 
         What is larger than memory stays where it is.
@@ -90,7 +90,7 @@ class Reading(Keepable):
         validate_data(self, X if named else x, reset=reset, skip_check_array=True)
         return x.toarray() if hasattr(x, "toarray") else x
 
-    def _rows(self, X: ArrayLike, y: ArrayLike | None) -> Rows | MappedRows:
+    def _rows(self, X: Any, y: ArrayLike | None) -> Rows | MappedRows:
         x = self._validated(handed(X))
         if not np.all(self.preparation_.continuous):
             explain: Any = self.model_.autoencoder.likelihood

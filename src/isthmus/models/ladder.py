@@ -160,9 +160,7 @@ class LadderNetwork(Learner):
         corrupted = self.net.climb(x, self.noise, parts)
         part = corrupted._replace(z=[z[judged] for z in corrupted.z], logits=corrupted.logits[judged])
         errors = {
-            f"denoising_{floor}": self.error(
-                clean, estimate, floor, judged, observed if floor == 0 else None
-            )
+            f"denoising_{floor}": self.error(clean, estimate, floor, judged, observed if floor == 0 else None)
             for floor, estimate in self.net.descend(part).items()
         }
         return clean, corrupted.logits, errors
