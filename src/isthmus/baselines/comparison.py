@@ -140,7 +140,9 @@ def _verdict(
     elif outcome is Outcome.WINS:
         sentence += f"the autoencoder wins by {_percent(1 - model.mse / linear.mse)}."
     else:
-        sentence += f"the autoencoder loses by {_percent(model.mse / linear.mse - 1)}; take PCA."
+        times = model.mse / linear.mse
+        much = f"by {_percent(times - 1)}" if times < 10 else f"with {times:.3g} times the error"
+        sentence += f"the autoencoder loses {much}; take PCA."
     if model.mse >= mean.mse:
         sentence += (
             f" The mean of the training rows reaches {mean.mse:#.3g}: the autoencoder has learned nothing."
