@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from isthmus.data import DataError, read
+from isthmus.data import DataError, read, read_frame
 
 
 def write(folder, name, content):
@@ -39,6 +39,38 @@ def test_csv_round_trip(tmp_path, rows, delimiter, header, missing, end, encodin
     table = read(write(tmp_path, "t.csv", text.getvalue().encode(encoding)))
     np.testing.assert_array_equal(table.values, np.array(rows, dtype=float))
     assert table.columns == (names if header else None)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(2, 4).flatmap(
+        lambda w: st.lists(st.lists(st.floats(allow_nan=False), min_size=w, max_size=w), min_size=1)
+    ),
+    st.sampled_from([" ", "   "]),
+    st.sampled_from(["", "  "]),
+    st.booleans(),
+    st.sampled_from([".txt", ".dat", ".csv"]),
+)
+def test_numbers_that_spaces_part_are_read(tmp_path, rows, between, around, header, end):
+    names = tuple(f"name{i}" for i in range(len(rows[0])))
+    lines = [*([names] if header else []), *([repr(cell) for cell in row] for row in rows)]
+    text = "".join(around + between.join(line) + around + "\n" for line in lines)
+    table = read(write(tmp_path, "t" + end, text))
+    np.testing.assert_array_equal(table.values, np.array(rows))
+    assert table.columns == (names if header else None)
+
+
+@pytest.mark.parametrize(
+    "text, columns",
+    [
+        ("time\n2020-01-01 10:00\n2020-01-02 11:00\n", ["time"]),
+        ("name\nAnn Lee\nBob Ray\n", ["name"]),
+        ("name;a\nAnn Lee;1 234\nBob Ray;5 678\n", ["name", "a"]),
+        ("time,a\n2020-01-01 10:00,1\n2020-01-02 11:00,2\n", ["time", "a"]),
+    ],
+)
+def test_spaces_within_words_part_nothing(tmp_path, text, columns):
+    assert list(read_frame(write(tmp_path, "t.txt", text)).columns) == columns
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from .texts import open_text
 
 SAMPLE = 200  # lines that decide whether the first one is a header
 BLOCK = 1 << 18  # cells held as strings at a time; columns take a tenth of that
-NAMES = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma"}
+NAMES = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", " ": "space"}
 WHOLE = r"^[-+]?\d+$"
 CODE = r"^[-+]?0\d+$"  # 007 is a name: as a number it would lose its zeros
 Line = tuple[int, list[str]]

@@ -7,7 +7,7 @@ import io
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from .errors import DataError
 from .texts import open_text
 
+TEXTS = (".csv", ".tsv", ".txt", ".dat")
 DELIMITERS = ("\t", ";", "|", ",")
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
@@ -24,7 +25,8 @@ DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 def read_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """The values (rows, columns), float64 with NaN where a cell is missing, and the names of the columns.
 
-    The delimiter is a comma, semicolon, tab or bar. The first line is a header if one of its cells is neither
+    The delimiter is a comma, semicolon, tab or bar, or any number of spaces where there is none of them in a
+    file of numbers. The first line is a header if one of its cells is neither
     a number nor missing. A cell is missing if it is empty, NA, N/A, NaN or null, in any case. Blank lines are
     skipped; gzip files are decompressed. Raises `DataError` with file, line, column and value.
     """
@@ -55,9 +57,11 @@ def _table(path: Path, text: io.TextIOWrapper) -> tuple[np.ndarray, tuple[str, .
     return np.frombuffer(values, dtype=np.float64).reshape(-1, width), names
 
 
-def cut(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def cut(text: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, with the number of the line on which each ends, from 1."""
-    reader = csv.reader(text, delimiter=delimiter)
+    spaced = delimiter == " "
+    lines = (line.strip() for line in text) if spaced else text
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced)
     return ((reader.line_num, row) for row in reader if row)
 
 
@@ -107,7 +111,11 @@ def repeated(names: Sequence[str]) -> list[str]:
 
 
 def delimiter_of(path: Path, text: io.TextIOWrapper) -> str:
-    """The one that cuts the most of the first lines alike, into the most numbers."""
+    """The one that cuts the most of the first lines alike, into the most numbers.
+
+    Words are full of spaces: these count only where no other cuts anything, and most of what they part is
+    numbers.
+    """
     if ".tsv" in (suffix.lower() for suffix in path.suffixes):
         return "\t"
     sample = list(islice(text, 20))
@@ -115,7 +123,7 @@ def delimiter_of(path: Path, text: io.TextIOWrapper) -> str:
 
     def score(delimiter: str) -> tuple[float, float, int]:
         try:
-            rows = [row for row in csv.reader(sample, delimiter=delimiter) if row]
+            rows = [row for _, row in cut(sample, delimiter)]
         except csv.Error:  # a wide line, not cut, is longer than a field may be
             return 0.0, 0.0, 0
         widths = [len(row) for row in rows]
@@ -128,4 +136,7 @@ def delimiter_of(path: Path, text: io.TextIOWrapper) -> str:
         return widths.count(width) / len(widths), numbers / len(cells), width
 
     best = max(DELIMITERS, key=score)
-    return best if score(best)[2] else ","
+    if score(best)[2]:
+        return best
+    alike, numbers, _ = score(" ")
+    return " " if alike > 0.5 and numbers > 0.5 else ","

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .csvs import repeated
+from .csvs import TEXTS, repeated
 from .errors import DataError, needs
 from .texts import open_text
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-FRAMES = (".csv", ".tsv", ".parquet", ".feather", ".arrow", ".jsonl", ".ndjson", ".json")
+FRAMES = (*TEXTS, ".parquet", ".feather", ".arrow", ".jsonl", ".ndjson", ".json")
 EXAMPLE = '{"a": 1, "b": "oak"}'
 
 
@@ -74,7 +74,7 @@ def _file(path: Path, rows: int | None) -> tuple[pyarrow.Table, list[str]]:
     if not path.is_file():
         raise DataError(f"there is no file {path}")
     kind = ending(path)
-    if kind in (".csv", ".tsv"):
+    if kind in TEXTS:
         from .cells import read_cells
 
         return read_cells(path, rows)

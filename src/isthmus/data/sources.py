@@ -14,7 +14,7 @@ from torch import Tensor
 
 from . import hdf5
 from .catalogue import names
-from .csvs import read_csv, repeated
+from .csvs import TEXTS, read_csv, repeated
 from .errors import DataError
 from .files import read_idx, read_npy, read_npz
 from .frames import FRAMES, ending, read_frame
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 CELLS = 1 << 22  # checked at a time, so that a memory map stays on disk
 WORKS = (
-    "a .csv, .tsv, .jsonl, .parquet, .feather, .arrow, .npy, .npz or .h5 (or path:key), .idx or -ubyte file "
-    "(text and IDX also with .gz), or a folder of images or of Parquet files"
+    "a .csv, .tsv, .txt, .dat, .jsonl, .parquet, .feather, .arrow, .npy, .npz or .h5 (or path:key), .idx or "
+    "-ubyte file (text and IDX also with .gz), or a folder of images or of Parquet files"
 )
 
 
@@ -140,7 +140,7 @@ def _file(text: str, size: Size | None) -> Table:
     name = path.name.lower().removesuffix(".gz")
     columns, labels = None, None
     values: np.ndarray
-    if name.endswith((".csv", ".tsv")):
+    if name.endswith(TEXTS):
         values, columns = read_csv(path)
     elif name.endswith(".parquet"):
         values, columns = read_parquet(path)
