@@ -21,7 +21,7 @@ SIZES = (len(SHAPES), len(RADII), ANGLES, PLACES, PLACES)
 
 
 class Sprites(NamedTuple):
-    """Flat pictures (n, side²), float32 from 0 to 1, and the place of each on its five axes, (n, 5), int64."""
+    """Flat pictures (n, side²), float32 from 0 to 1, and where each is on its five axes, (n, 5), int64."""
 
     x: np.ndarray
     factors: np.ndarray
