@@ -1,6 +1,7 @@
 """Which codes tell causes apart: β-TCVAE, β-VAE and VAE on pictures of which every cause is known.
 
     python benchmarks/disentangling.py --jobs 2            # 15 models, some minutes each
+    python benchmarks/disentangling.py --dsprites FILE     # who has it: 100 000 of its pictures
     python benchmarks/disentangling.py --first 100 --seeds 1 --betas 2 4 --weights 4 8   # to look around
 
 `load("sprites")`, all 24 576 pictures of 3 shapes, 4 scales, 8 rotations and 16 × 16 places. Same net, rows,
@@ -25,7 +26,7 @@ import numpy as np
 import torch
 
 from isthmus import Autoencoder, fit, seeded
-from isthmus.data.sprites import sprites
+from isthmus.data.sprites import Sprites, dsprites, sprites
 from isthmus.likelihoods import bernoulli
 from isthmus.metrics import active_units, dci, elbo, mig
 from isthmus.models import beta_tcvae, beta_vae
@@ -37,8 +38,13 @@ SHAPE = 0  # the place of the shape among the factors
 Found = dict[str, dict[str, list[float]]]
 
 
-def contenders(options: argparse.Namespace, rows: int) -> dict[str, Any]:
-    shape: Any = (256, options.dim, options.hidden)
+def pictured(options: argparse.Namespace) -> Sprites:
+    """Sprites, or so many rows of the person's dSprites."""
+    return dsprites(options.dsprites, options.rows) if options.dsprites else sprites()
+
+
+def contenders(options: argparse.Namespace, rows: int, pixels: int = 256) -> dict[str, Any]:
+    shape: Any = (pixels, options.dim, options.hidden)
     plain = partial(beta_vae, *shape, likelihood=bernoulli)
     apart = partial(beta_tcvae, *shape, rows=rows, stratified=True, likelihood=bernoulli)
     named: dict[str, Any] = {"VAE": partial(plain, beta=1.0)}
@@ -51,10 +57,10 @@ def contenders(options: argparse.Namespace, rows: int) -> dict[str, Any]:
 
 def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, float]:
     torch.set_num_threads(options.threads)
-    pictures = sprites()
+    pictures = pictured(options)
     x, factors = torch.from_numpy(pictures.x), pictures.factors
     with seeded(seed):
-        model: Autoencoder = contenders(options, len(x))[name]()
+        model: Autoencoder = contenders(options, *x.shape)[name]()
     a_pass = -(-len(x) // options.batch_size)
     epochs = -(-options.steps // a_pass)
     began = time.perf_counter()
@@ -105,10 +111,13 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="models that train at the same time")
+    parser.add_argument("--dsprites", help="the NPZ file of dSprites, in place of sprites")
+    parser.add_argument("--rows", type=int, default=100_000, help="of dSprites, drawn at random")
     parser.add_argument("--look", action="store_true", help="write no record")
     parser.add_argument("--control", action="store_true", help="all weights 1: no order may hold")
     options = parser.parse_args()
     options.seed = options.first
+    title = "disentangling_dsprites" if options.dsprites else "disentangling"
     seeds = range(options.first, options.first + options.seeds)
     names = list(contenders(options, 1))
     tasks = [(name, seed, options) for seed in seeds for name in names]
@@ -117,7 +126,7 @@ def main() -> int:
         for measure, value in each.items():
             found[name].setdefault(measure, []).append(value)
         if not options.look:
-            recorded("disentangling", options, {"unfinished": found})
+            recorded(title, options, {"unfinished": found})
     for name, measures in found.items():
         cells = (
             f"{m} {np.mean(v):.3g} ± {np.std(v, ddof=1) if len(v) > 1 else 0:.2g}"
@@ -131,7 +140,7 @@ def main() -> int:
         bars[f"{measure}: β-VAE {middle:.3f} above VAE {low:.3f}"] = middle > low
         bars[f"{measure}: β-TCVAE {high:.3f} above β-VAE {middle:.3f}"] = high > middle
     result = {"found": found, "seeds": list(seeds), "settings": vars(options), "bars": bars}
-    return tell("disentangling", options, result, keep=not options.look)
+    return tell(title, options, result, keep=not options.look)
 
 
 if __name__ == "__main__":
