@@ -1,16 +1,13 @@
 """Which codes tell causes apart: β-TCVAE, β-VAE and VAE on pictures of which every cause is known.
 
     python benchmarks/disentangling.py --jobs 2            # 15 models, some minutes each
-    … --dsprites FOLDER/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz --rows 100000 --device cuda
+    python benchmarks/disentangling.py --dsprites FILE     # who has it: 100 000 of its pictures
     python benchmarks/disentangling.py --first 100 --seeds 1 --betas 2 4 --weights 4 8   # to look around
 
 `load("sprites")`, all 24 576 pictures of 3 shapes, 4 scales, 8 rotations and 16 × 16 places. Same net, rows,
 steps and first weights for each; contenders are paired by seed. MIG is by 20-bin histograms of posterior
 means over all five factors (Locatello et al. 2019), and beside it without the shape, as Chen et al. (2018)
 have it.
-
-With `--dsprites`, a person's file of dSprites (Matthey et al. 2017) takes their place, or some of its
-pictures at random.
 
 Writes `results/disentangling.json`. The order β-TCVAE above β-VAE above VAE holds where the means of five
 seeds are so; by how much is told with the spread. With the control all weights are 1, and the β-VAE cannot be
@@ -42,10 +39,11 @@ Found = dict[str, dict[str, list[float]]]
 
 
 def pictured(options: argparse.Namespace) -> Sprites:
+    """Sprites, or so many rows of the person's dSprites."""
     return dsprites(options.dsprites, options.rows) if options.dsprites else sprites()
 
 
-def contenders(options: argparse.Namespace, rows: int, pixels: int) -> dict[str, Any]:
+def contenders(options: argparse.Namespace, rows: int, pixels: int = 256) -> dict[str, Any]:
     shape: Any = (pixels, options.dim, options.hidden)
     plain = partial(beta_vae, *shape, likelihood=bernoulli)
     apart = partial(beta_tcvae, *shape, rows=rows, stratified=True, likelihood=bernoulli)
@@ -113,15 +111,15 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="models that train at the same time")
-    parser.add_argument("--dsprites", help="the file of dSprites, instead of the sprites drawn here")
-    parser.add_argument("--rows", type=int, help="of dSprites, at random; by default all")
+    parser.add_argument("--dsprites", help="the NPZ file of dSprites, in place of sprites")
+    parser.add_argument("--rows", type=int, default=100_000, help="of dSprites, drawn at random")
     parser.add_argument("--look", action="store_true", help="write no record")
     parser.add_argument("--control", action="store_true", help="all weights 1: no order may hold")
     options = parser.parse_args()
     options.seed = options.first
-    seeds = range(options.first, options.first + options.seeds)
     title = "disentangling_dsprites" if options.dsprites else "disentangling"
-    names = list(contenders(options, 1, 1))
+    seeds = range(options.first, options.first + options.seeds)
+    names = list(contenders(options, 1))
     tasks = [(name, seed, options) for seed in seeds for name in names]
     found: Found = {name: {} for name in names}
     for (name, _, _), each in zip(tasks, spread(run, tasks, options.jobs)):

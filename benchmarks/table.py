@@ -1,6 +1,6 @@
 """Every method on the same rows: a line each, beside the mean and PCA of the same size.
 
-    python benchmarks/table.py                      # digits; minutes to an hour
+    python benchmarks/table.py                      # digits; hours on one core. Ctrl-C judges what is done
     python benchmarks/table.py vae vq_vae --look    # some of them, and no record
     python benchmarks/table.py --control            # every row is rebuilt as another
 
@@ -37,6 +37,7 @@ APART = {  # what they learn instead
     "bigan": "to make pairs of row and code that a critic cannot tell",
     "vae_gan": "to look alike to a critic",
     "info_gan": "to tell a part of the code that rows were made of",
+    "diffusion": "to tell the noise in rows",
 }
 
 
@@ -64,12 +65,13 @@ def main() -> int:
     data = load(options.data)
     if options.control:
         contest.Embedder = Crossed  # type: ignore[misc]
+    shape = (-1, *(data.shape or data.train.x.shape[1:]))  # pictures, which most methods lay flat themselves
     found = compare(
-        data.train.x,
+        data.train.x.reshape(shape),
         {name: Recipe(name) for name in names},
         dim=options.dim,
         y=data.train.y,
-        test=data.test.x,
+        test=data.test.x.reshape(shape),
         y_test=data.test.y,
         seeds=options.seeds,
         epochs=options.epochs,

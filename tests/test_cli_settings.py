@@ -28,12 +28,6 @@ def test_what_is_printed_as_a_default_can_be_set(name):
     for parameter in inspect.signature(function).parameters.values():
         if parameter.default is not inspect.Parameter.empty:
             found = arguments(function, [f"{parameter.name}={plain(parameter.default)}"])[parameter.name]
-            if (
-                isinstance(found, Recipe)
-                and not found.arguments
-                and not isinstance(parameter.default, Recipe)
-            ):
-                found = found.function
             assert found == parameter.default, parameter
 
 

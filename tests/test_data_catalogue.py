@@ -83,6 +83,30 @@ def test_the_last_frames_of_freyface_are_held_out():
     assert np.median(steps) < 0.6 * np.median(shuffled)  # still a video: neighbours are alike
 
 
+def test_who_has_dsprites_can_read_them(tmp_path):
+    grid = np.stack(np.unravel_index(np.arange(72), (1, 3, 2, 3, 2, 2)), 1)
+    pictures = (np.random.default_rng(0).random((72, 8, 8)) < 0.5).astype(np.uint8)
+    file = tmp_path / "dsprites_ndarray.npz"
+    np.savez_compressed(file, imgs=pictures, latents_classes=grid, latents_values=grid / 2.0)
+    x, factors = dsprites(file)
+    np.testing.assert_array_equal(x, pictures.reshape(72, 64))
+    np.testing.assert_array_equal(factors, grid[:, 1:])  # without the colour
+    assert x.dtype == np.float32 and factors.dtype == np.int64
+    some, again, others = dsprites(file, 10), dsprites(file, 10), dsprites(file, 10, seed=1)
+    np.testing.assert_array_equal(some.factors, again.factors)
+    assert not np.array_equal(some.factors, others.factors)
+    place = np.ravel_multi_index(tuple(some.factors.T), (3, 2, 3, 2, 2))
+    np.testing.assert_array_equal(some.x, x[place])  # each with its own causes
+    np.savez(tmp_path / "other.npz", imgs=pictures)
+    np.savez(tmp_path / "apart.npz", imgs=pictures, latents_classes=grid[:5])
+    np.save(tmp_path / "plain.npy", pictures)
+    for name in ("none.npz", "other.npz", "apart.npz", "plain.npy"):
+        with pytest.raises(DataError, match=f"{name} is not"):
+            dsprites(tmp_path / name)
+    with pytest.raises(DataError, match="72 pictures"):
+        dsprites(file, 73)
+
+
 def test_sprites_are_all_combinations_and_every_factor_can_be_read_off():
     x, factors = sprites()
     assert len(x) == 24_576 == len(np.unique(factors, axis=0)) and (factors.max(0) + 1 == GRID).all()

@@ -24,7 +24,9 @@ from isthmus import Embedder, Recipe
 from isthmus.data import DataError, load
 from isthmus.likelihoods import bernoulli, categorical, gaussian, joint
 from isthmus.metrics import r2
-from isthmus.models import METHODS, vae
+from isthmus.models import GENERATORS, METHODS, vae
+from isthmus.priors import DiffusionPrior, Flow, MaskedMixture, Mixture, Normal, TwoStage
+from isthmus.recipes import parameters
 
 DIGITS = load("digits")
 WINE = load("wine")
@@ -397,6 +399,46 @@ def test_every_method_takes_pictures(name):
     x, y = DIGITS.train.x[:40].reshape(40, 8, 8), np.arange(40) % 10
     model = Embedder(name, epochs=1, random_state=0).fit(x, y)
     assert model.reconstruct(x, y).shape == x.shape and np.isfinite(model.score_samples(x, y)).all()
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_what_is_there_to_compare_with_is_fitted_drawn_from_and_kept(name, tmp_path):
+    x = DIGITS.train.x[:200]
+    model = Embedder(name, epochs=2, random_state=0).fit(x)
+    drawn = model.sample(5, random_state=1)
+    assert drawn.shape == (5, 64) and np.isfinite(drawn).all()
+    model.save(tmp_path)
+    again = Embedder.load(tmp_path)
+    np.testing.assert_array_equal(again.sample(5, random_state=1), drawn)
+    if name == "gan":
+        with pytest.raises(ValueError, match="no encoder"):
+            again.transform(x)
+    else:
+        np.testing.assert_array_equal(again.reconstruct(x), model.reconstruct(x))
+
+
+def test_facts_reach_methods_among_the_arguments_and_no_argument_that_means_something_else():
+    facts = {"features": 6, "rows": 50, "steps": 7, "classes": 3, "labelled": 9}
+    inner = Recipe("ex_post", model=METHODS["beta_tcvae"], prior=Recipe(Flow, layers=2)).given(**facts)
+    assert inner.arguments["model"].arguments == {"rows": 50}
+    assert inner.arguments["prior"].arguments == {"layers": 2}  # its fit has steps of its own
+    assert "steps" not in Recipe("diffusion").given(**facts).arguments  # nor is its chain as long as that
+    for prior in (DiffusionPrior, Flow, MaskedMixture, Mixture, Normal, TwoStage):
+        assert not set(facts) & set(parameters(prior))
+    assert Recipe("eased").given(**facts).arguments["steps"] == 7
+    assert Recipe("ex_post", model=METHODS["conditional_vae"]).takes("classes")
+    assert not Recipe("ex_post", prior=Recipe(Flow)).takes("classes")
+
+
+def test_a_conditional_model_within_another_is_given_its_labels():
+    x, y = DIGITS.train.x[:100], np.asarray(DIGITS.train.y)[:100]
+    model = Embedder(Recipe("ex_post", model=METHODS["conditional_vae"], dim=2), epochs=1).fit(x, y)
+    assert model.sample(4, y=[3] * 4, random_state=0).shape == (4, 64)
+    with pytest.raises(ValueError, match="conditional"):
+        Embedder(Recipe("ex_post", model=METHODS["conditional_vae"]), epochs=1).fit(x)
+    half = np.where(np.arange(100) < 50, y, -1)
+    told = Embedder(Recipe("ex_post", model=METHODS["m2"], dim=2), epochs=1, random_state=0).fit(x, half)
+    assert told.predict(x).shape == (100,)
 
 
 ODD = {

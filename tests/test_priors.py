@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 import isthmus
 from isthmus import Autoencoder, Batch, Embedder, Recipe, Stage
+from isthmus.data import Rows
 from isthmus.distributions import DiagonalNormal, log_normals
 from isthmus.latents import Deterministic, Gaussian
 from isthmus.likelihoods import gaussian
 from isthmus.metrics import code_length
-from isthmus.models import autoencoder, ex_post, fit_prior, vae, vq_vae
+from isthmus.models import METHODS, autoencoder, ex_post, fit_prior, vae, vq_vae
 from isthmus.nets import mlp
 from isthmus.nets.autoregressive import Masked
 from isthmus.priors import (
@@ -396,3 +397,22 @@ def test_what_is_no_prior_is_refused():
     with pytest.raises(ValueError, match="at least one component"):
         Mixture(2, 0)
     assert autoencoder(4).recipe is not None
+
+
+WRAPPED = [name for name in METHODS if name not in ("ex_post", "nae", "ladder_network", "gamma_model")]
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_a_model_that_is_given_another_prior_learns_as_it_does_without(name):
+    facts = {"features": 12, "rows": 24, "steps": 10, "classes": 3, "labelled": 16}
+    x, labels = torch.randn(24, 12), torch.arange(24) % 3
+    found = []
+    for recipe in (Recipe(name), Recipe("ex_post", model=Recipe(name), prior=Normal)):
+        with isthmus.seeded(1):
+            model = recipe.given(**facts)()
+        if (prepare := model.autoencoder.prepare) is not None and name != "stacked":
+            prepare(model.autoencoder, Rows(x), 0)
+        with isthmus.seeded(2):
+            reports = list(train(model, [Batch(x, x, {"labels": labels})] * 3))
+        found.append([float(each) for report in reports for each in report.loss.means.values()])
+    assert found[0] == pytest.approx(found[1], rel=1e-6)

@@ -62,15 +62,19 @@ class Given(nn.Module):
         return self.net(x, *(context[name] for name in self.names), **known)
 
 
+class NoEncoder(TypeError, ValueError):
+    """A model that only makes rows was asked to read one."""
+
+
 class Absent(nn.Module):
     """Stands where a model has no encoder.
 
     Raises:
-        TypeError: when it is asked for a code.
+        NoEncoder: when it is asked for a code.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        raise TypeError(
+        raise NoEncoder(
             "a GAN has no encoder: it makes rows (`autoencoder.sample`) and cannot tell the code of one; "
             "`bigan` is the GAN that can"
         )

@@ -64,13 +64,20 @@ class Recipe:
     def __call__(self, *args: Any, **more: Any) -> Any:
         return self.function(*args, **{**self.arguments, **more})
 
+    def takes(self, name: str) -> bool:
+        """Whether it has an argument of this name, or a method among its arguments does."""
+        inner = (v if isinstance(v, Recipe) else Recipe(v) for v in self.arguments.values() if is_method(v))
+        return name in parameters(self.function) or any(each.takes(name) for each in inner)
+
     def given(self, **facts: Any) -> Recipe:
-        """This recipe with what the data know filled in, here and in the recipes among its arguments."""
-        known = parameters(self.function)
-        arguments = {
-            k: v.given(**{n: f for n, f in facts.items() if n != "features"}) if isinstance(v, Recipe) else v
-            for k, v in self.arguments.items()
-        }
+        """This recipe with what the data know filled in, here and in recipes and methods it is given."""
+        known, inner = parameters(self.function), {n: f for n, f in facts.items() if n != "features"}
+
+        def filled(value: Any) -> Any:
+            nested = Recipe(value) if is_method(value) and not isinstance(value, Recipe) else value
+            return nested.given(**inner) if isinstance(nested, Recipe) else value
+
+        arguments = {name: filled(value) for name, value in self.arguments.items()}
         missing = {k: v for k, v in facts.items() if k in known and k not in arguments}
         return Recipe(self.function, **{**missing, **arguments})
 
@@ -163,6 +170,14 @@ def named(name: str) -> Callable[..., Any]:
         near = f' (did you mean "{meant}"?)' if meant else nearest(name, models.NAMED)
         raise ValueError(f"there is no model {name!r}{near}; `isthmus models` lists them all")
     return function
+
+
+def is_method(value: Any) -> bool:
+    """Whether it is a method of `isthmus.models`, or a recipe of one."""
+    from . import models
+
+    function = value.function if isinstance(value, Recipe) else value
+    return any(function is each for each in models.NAMED.values())
 
 
 def show(value: Any) -> str:

@@ -52,7 +52,7 @@ def compare(
     rule_of(asked.split)
     kinds = kinds_of(asked.columns)
     given = read(data, asked.labels, asked.size, kinds)
-    by_label = any("classes" in parameters(recipe.function) for recipe in recipes.values())
+    by_label = any(recipe.takes("classes") for recipe in recipes.values())
     train, test, held = given.parts(asked.test, asked.seed, by_label, asked.split)
     rows = len(train.x)
     train = few(train, asked.seed)

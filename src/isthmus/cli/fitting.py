@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators import Embedder
-from ..recipes import Recipe, parameters
+from ..recipes import Recipe
 from ..runs import machine, versions
 from ..training import write_atomically
 from . import config
@@ -33,7 +33,7 @@ def fit(
     remark = (lambda *lines: None) if quiet else say
     recipe = plan.recipe()
     given = plan.source()
-    if "classes" in parameters(recipe.function) and given.all.labels is None:
+    if recipe.takes("classes") and given.all.labels is None:
         raise Misuse(f"{recipe.name} learns from labels: give them, --labels y.npy")
     train, test, held = plan.parts(given)
     check(train.x, None if test is None else test.x, plan.kinds())

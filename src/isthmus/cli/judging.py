@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..baselines import Comparison, beside
+from ..baselines import Comparison, Yardstick, beside
+from ..baselines.yardstick import flat
 from ..data.schema import Schema
 from ..estimators import Embedder
+from ..estimators.inference import guesses, rebuilds
 from .source import Part
 
 
@@ -59,8 +61,28 @@ def judge(
     if not embedder.model_.autoencoder.reads:
         why = f"{name} has no encoder: it rebuilds no row, so there is no error. `isthmus sample` draws rows."
         return Judgement(None, None, len(test.x), why)
-    seen = embedder.reconstruct(test.x, test.labels)
     units = "whole" if pixels else "columns"
     blocks = () if schema is None else schema.blocks
+    if not rebuilds(embedder.model_):
+        why = guessing(embedder, train, test, Yardstick.of(train.x, units, blocks))
+        return Judgement(None, None, len(test.x), why)
+    seen = embedder.reconstruct(test.x, test.labels)
     comparison = beside(train.x, test.x, dim, seen, name, f"rows of {data}", units=units, blocks=blocks)
     return Judgement(comparison, embedder.score(test.x, test.labels), len(test.x))
+
+
+def guessing(embedder: Embedder, train: Part, test: Part, stick: Yardstick) -> str:
+    """What a masked model is worth at its own task, beside the mean of the training rows."""
+    task = f"{embedder.recipe_.name} learns to guess what of a row is hidden, and not to rebuild whole ones"
+    found = guesses(embedder.model_, embedder._rows(test.x, test.labels))
+    if found is None or not found.units:
+        return f"{task}. Its guesses are in units of patches; what its codes are worth, a probe says."
+    made = stick.measured(embedder.preparation_.restore(found.made))
+    target, mean = stick.measured(test.x), stick.measured(np.nanmean(flat(train.x), 0)[None])
+    there = (flat(found.hidden.numpy()) > 0) & ~np.isnan(target)
+    own, idle = (float(np.square(target - guess)[there].mean()) for guess in (made, mean))
+    better = f"{100 * (1 - own / idle):.0f} % less" if own < idle else "no better: it has learned nothing"
+    return (
+        f"{task}. Of what was hidden of held-out rows its mean squared error is {own:.4g}; "
+        f"that of the training mean is {idle:.4g} ({better})."
+    )

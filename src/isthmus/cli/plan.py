@@ -77,7 +77,7 @@ class Plan(NamedTuple):
 
     def parts(self, given: Source) -> tuple[Part, Part | None, str]:
         """Rows to fit and rows to judge by; for a conditional method every label is in both."""
-        by_label = "classes" in parameters(named(self.model))
+        by_label = self.recipe().takes("classes")
         train, test, held = given.parts(self.test, self.seed, by_label, self.split)
         return *settled(self.kinds(), train, test), held
 

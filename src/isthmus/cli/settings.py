@@ -69,7 +69,7 @@ def _part(name: str, default: Any, text: str) -> Any:
     whole, bracket, inner = text.partition("(")
     found = _named(name, whole.strip(), _parts(default))
     if not bracket:
-        return Recipe(found) if found in models.NAMED.values() else found  # which then learns what data know
+        return found
     if not inner.endswith(")"):
         raise Misuse(f"{name}={text} opens a bracket and does not close it")
     return Recipe(found, **arguments(found, _split(inner[:-1])))

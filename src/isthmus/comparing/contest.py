@@ -20,7 +20,7 @@ from ..estimators import Embedder
 from ..estimators.door import frame_of, handed, table_of
 from ..metrics import holm, paired, suggest_dim
 from ..metrics.arrays import Array
-from ..recipes import Recipe, parameters
+from ..recipes import Recipe
 from ..training import TrainingWarning
 from .fairness import MOST, CodeSize, Likeness, gaussian_rows, sized
 from .results import Baseline, MethodComparison, MethodResult, verdict
@@ -85,7 +85,7 @@ def compare(
     if seeds < 1:
         raise ValueError(f"seeds is the number of fits of each method, 1 or more; got {seeds}")
     contenders = _named(methods)
-    conditional = any("classes" in parameters(each.function) for each in contenders.values())
+    conditional = any(each.takes("classes") for each in contenders.values())
     train, held, y_train, y_held = _parts(data, y, test, y_test, seed, stratify=conditional)
     arena = _Arena.of(train, held, units, dim, seed, options.get("columns"))
     for line in arena.taken_for:

@@ -7,6 +7,7 @@ from .pairs import two_streams
 from .rows import MappedRows, Rows, batches, epoch_order, observed
 from .sources import Table, check_matrix, read
 from .splits import Rule, Split, check_leaks, split
+from .sprites import dsprites
 
 __all__ = [
     "DataError",
@@ -22,6 +23,7 @@ __all__ = [
     "batches",
     "check_leaks",
     "check_matrix",
+    "dsprites",
     "epoch_order",
     "load",
     "names",

@@ -49,32 +49,32 @@ def sprites() -> Sprites:
 
 
 def dsprites(path: str | Path, rows: int | None = None, seed: int = 0) -> Sprites:
-    """dSprites, 64 × 64, of the file that its authors give out, or `rows` of its 737 280 pictures at random.
+    """dSprites, from the NPZ file of its authors that you have: all pictures, or so many drawn at random.
 
-    The file is `dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz`; its axes are those of `FACTORS` here, and
-    the colour, which never varies, is left out. All pictures take 12 GB, and while they are read another 3.
+    64 × 64 pixels, 737 280 pictures of 3 shapes, 6 scales, 40 rotations and 32 × 32 places; the colour, which
+    is always white, is left out of the factors. All of them take 3 GB to read and 12 GB as float32: ask for
+    `rows`, 100 000 say.
 
-    Reference: Matthey, Higgins, Hassabis & Lerchner, dSprites, 2017,
-    https://github.com/google-deepmind/dsprites-dataset.
+    Reference: Matthey, Higgins, Hassabis & Lerchner 2017, https://github.com/google-deepmind/dsprites-dataset.
 
     Raises:
-        DataError: for a file that is not there, or holds something else.
+        DataError: for a file that is not there, or not this one.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            pictures, factors = file["imgs"], file["latents_classes"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not dSprites as its authors give it out: {error}") from error
-    if pictures.ndim != 3 or factors.shape != (len(pictures), 1 + len(FACTORS)):
-        raise DataError(
-            f"{path} is not dSprites: its pictures have shape {pictures.shape}, its factors {factors.shape}"
-        )
+        with np.load(path) as file:
+            pictures, classes = file["imgs"], file["latents_classes"]
+    except (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not the NPZ file of dSprites: {error}") from error
+    if pictures.ndim != 3 or classes.shape != (len(pictures), len(FACTORS) + 1):
+        shapes = f"{pictures.shape} and {classes.shape}"
+        raise DataError(f"{path} is not dSprites: its pictures and causes have the shapes {shapes}")
     if rows is not None:
         if not 1 <= rows <= len(pictures):
-            raise DataError(f"rows is one to {len(pictures)}, of which {path} has pictures; not {rows}")
-        chosen = np.sort(np.random.default_rng(seed).choice(len(pictures), rows, replace=False))
-        pictures, factors = pictures[chosen], factors[chosen]
-    return Sprites(pictures.reshape(len(pictures), -1).astype(np.float32), factors[:, 1:].astype(np.int64))
+            raise DataError(f"there are {len(pictures)} pictures in {path}, and {rows} were asked for")
+        some = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:rows])
+        pictures, classes = pictures[some], classes[some]
+    x = pictures.reshape(len(pictures), -1).astype(np.float32)
+    return Sprites(x, classes[:, 1:].astype(np.int64))
 
 
 def _everywhere(shape: str, radius: float, angle: float) -> np.ndarray:

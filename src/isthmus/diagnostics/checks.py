@@ -14,6 +14,8 @@ from .learning import losing, overfitting
 from .regularisation import collapse, over_regularised, under_regularised
 from .unused import dead_codes, dead_units
 
+REBUILDING = ("decoder scale", "over-fitting", "worse than PCA", "blurred", "identity")  # of who learned to
+
 CHECKS: dict[str, Callable[[Patient], Finding | None]] = {
     "posterior collapse": collapse,
     "over-regularised": over_regularised,

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..baselines import Comparison, beside
 from ..distributions import Distribution
 from ..estimators import Embedder
-from ..estimators.inference import chunks, precise
+from ..estimators.inference import chunks, precise, rebuilds
 from ..likelihoods.family import Positive
 from ..likelihoods.mixed import JointDistribution
 from ..likelihoods.real import Normal
@@ -195,7 +195,7 @@ def examine(
 
     >>> print(examine(embedder, x_train, x_test))  # doctest: +SKIP
     """
-    from .checks import CHECKS
+    from .checks import CHECKS, REBUILDING
 
     name = embedder.recipe_.name
     train, y_train = _some(train, y_train)
@@ -213,11 +213,13 @@ def examine(
         *(embedder, *halves, train, y_train, pixels, None if shape is None else tuple(shape)),
         *(command or f"isthmus fit {name} {data}", data, blocks),
     )
-    found = [finding for finding in (check(patient) for check in CHECKS.values()) if finding is not None]
+    apart = () if rebuilds(embedder.model_) else REBUILDING
+    checks = {name: check for name, check in CHECKS.items() if name not in apart}
+    found = [finding for finding in (check(patient) for check in checks.values()) if finding is not None]
     found.sort(key=lambda each: SEVERITIES.index(each.severity))
     rows = "no rows held out" if patient.test is None else f"{len(patient.test.target)} held-out rows"
     who = f"{name}, {patient.dim} dimensions, on {data}: {len(patient.train.target)} training rows, {rows}"
-    return Diagnosis(tuple(found), tuple(CHECKS), who)
+    return Diagnosis(tuple(found), tuple(checks), who)
 
 
 def _some(x: Any, y: Any) -> tuple[Any, Any]:

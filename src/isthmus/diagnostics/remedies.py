@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..recipes import is_method
 from .examination import Patient
 
 
@@ -13,7 +14,7 @@ def lighter(patient: Patient) -> str:
     if patient.fixed_scale:
         return f"{patient.again}   # a likelihood that learns its scale"
     costs = [each.name for each in patient.embedder.model_.autoencoder.objective.terms]
-    if "kl" in costs and patient.recipe.name not in PLAIN:
+    if "kl" in costs and is_method(patient.recipe) and patient.recipe.name not in PLAIN:
         return (
             f"isthmus fit eased {patient.data} --dim {patient.dim} --set model={patient.recipe.name} "
             "--set free_nats=0.1"
@@ -38,7 +39,9 @@ def heavier(patient: Patient) -> str:
         lines.append(f"{patient.command} --set beta=1")
     elif patient.fixed_scale:
         lines.append(f"{patient.again}   # a likelihood that learns its scale")
-    fitted = f"isthmus fit ex_post {patient.data} --dim {patient.dim}"
+    known = is_method(patient.recipe) and patient.recipe.name != "ex_post"
+    same = f" --set model={patient.recipe.name}" if known and patient.argument("dim") is not None else ""
+    fitted = f"isthmus fit ex_post {patient.data} --dim {patient.dim}{same}"
     return "\n".join(
         [*lines, f"{fitted}   # or sample from a density fitted to the codes, wherever they are"]
     )

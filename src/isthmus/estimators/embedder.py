@@ -137,7 +137,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
         facts: dict[str, Any] = {"features": self.preparation_.features, "rows": len(x)}
         facts["steps"] = max(1, steps // 2)  # of a schedule within the method: the second half is steady
         context = {}
-        if "classes" in parameters(recipe.function):
+        if recipe.takes("classes"):
             self.classes_, labels = classes_of(y, recipe.name, self._partial())
             context["labels"] = torch.from_numpy(labels)
             facts["classes"], facts["labelled"] = len(self.classes_), int((labels >= 0).sum())

@@ -18,6 +18,7 @@ from ..data import MappedRows, Rows
 from ..distributions import Distribution
 from ..model import Autoencoder, Learner
 from ..randomness import seeded
+from ..terms import hidden_reconstruction
 from ..trace import Batch, Code
 
 CHUNK = 4096  # rows a pass
@@ -58,6 +59,11 @@ class Guess(NamedTuple):
     hidden: Tensor
     made: Tensor
     units: bool
+
+
+def rebuilds(model: Learner) -> bool:
+    """Whether rebuilding whole rows is what it learned, and not to guess what of them is hidden."""
+    return all(each.name != hidden_reconstruction.name for each in model.autoencoder.objective.terms)
 
 
 def guesses(model: Learner, rows: Rows | MappedRows, seed: int = 0) -> Guess | None:

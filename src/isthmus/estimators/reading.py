@@ -47,7 +47,7 @@ class Reading(Keepable):
 
     def _partial(self) -> bool:
         """Whether rows without a label may be among the others: of methods that count the `labelled`."""
-        return "labelled" in parameters(self._recipe().function)
+        return self._recipe().takes("labelled")
 
     @property
     def _schema(self) -> Schema | None:

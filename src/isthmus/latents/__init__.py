@@ -14,7 +14,7 @@ from .nested import Nested
 from .projected import Projected
 from .quantised import Places, Quantised, Shares, TwoLevels, rotation, straight_through
 from .quantisers import Codebook, Product, Quantiser, Residual
-from .refitted import Refitted
+from .refitted import Refitted, plain
 from .round import Round
 from .search import kmeans, nearest
 from .sparse import BatchTopK, Counted, Gated, JumpReLU, TopK
@@ -64,6 +64,7 @@ __all__ = [
     "hard_gumbel",
     "kmeans",
     "nearest",
+    "plain",
     "relaxed",
     "rotation",
     "straight_through",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,15 @@ class Refitted(Latent):
         self.prior.load_state_dict(prior.state_dict())
         self.fitted.fill_(True)
 
+    def __getattr__(self, name: str) -> Any:
+        """What its method's own terms ask of `latent`, such as how many classes it has."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "latent":
+                raise
+            return getattr(self.latent, name)
+
     def made(self) -> Prior:
         made = self.make.given(dim=self.dim, latent=self.latent)()
         if not isinstance(made, Prior):
@@ -60,6 +70,11 @@ class Refitted(Latent):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
+
+
+def plain(latent: Latent) -> Latent:
+    """The latent itself, without a prior that was fitted to its codes afterwards."""
+    return latent.latent if isinstance(latent, Refitted) else latent
 
 
 def frozen(module: Prior) -> Prior:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ..latents import plain
 from ..model import Learner
 from .passes import Rows, at_rest, batches, log_prob, rows_of
 
@@ -71,7 +72,7 @@ def code_length(model: Learner, rows: Rows) -> CodeLength:
     """
     rates, distortions = [], []
     with at_rest(model) as autoencoder:
-        latent: Any = autoencoder.latent
+        latent: Any = plain(autoencoder.latent)
         if not hasattr(latent, "levels"):
             raise TypeError(f"the length of a code needs a discrete one; {type(latent).__name__} is not")
         for batch in batches(rows, autoencoder):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..latents import Classed, Deterministic, Imposed, Petals, Sphere
+from ..latents import Classed, Deterministic, Imposed, Petals, Sphere, plain
 from ..latents.imposed import Shaped
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Given, Learner, call
@@ -213,8 +213,9 @@ def at_random(autoencoder: Autoencoder, batch: Batch) -> Tensor:
 
 def by_label(autoencoder: Autoencoder, batch: Batch) -> Tensor:
     """Each row's draw from the part of the shape that its label names."""
-    assert isinstance(autoencoder.latent, Imposed)
-    return autoencoder.latent.shape.sample(len(batch.input), batch.context["labels"])
+    latent = plain(autoencoder.latent)
+    assert isinstance(latent, Imposed)
+    return latent.shape.sample(len(batch.input), batch.context["labels"])
 
 
 def judging(real: Tensor, fake: Tensor) -> Loss:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..data import MappedRows, Rows
-from ..latents import FlowPosterior, Gaussian, Spherical
+from ..latents import FlowPosterior, Gaussian, Spherical, plain
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, in_sight
@@ -143,8 +143,9 @@ def at_rows(model: Autoencoder, rows: Any, seed: int) -> None:
     """Put pseudo-inputs beside rows, missing values at 0; where rows come from an iterable, leave them."""
     if not isinstance(rows, Rows | MappedRows):
         return
-    assert isinstance(model.latent, Gaussian) and isinstance(model.latent.prior, Vamp)
-    inputs = model.latent.prior.inputs
+    latent = plain(model.latent)
+    assert isinstance(latent, Gaussian) and isinstance(latent.prior, Vamp)
+    inputs = latent.prior.inputs
     with seeded(seed):
         chosen, apart = torch.randint(len(rows), (len(inputs),)), 0.01 * torch.randn(inputs.shape)
     batch = rows.take(chosen.to(rows.device) if isinstance(rows, Rows) else chosen)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..latents import Refitted
+from ..latents import Refitted, plain
 from ..likelihoods.likelihood import Features
 from ..model import Learner
 from ..priors import Mixture
@@ -67,7 +67,7 @@ def refit(model: Learner, prior: Callable[..., Any]) -> None:
         TypeError: for what is no prior, and a prior over indices of a code that has none.
     """
     part, recipe = model.autoencoder, model.recipe
-    before: Any = part.latent.latent if isinstance(part.latent, Refitted) else part.latent
+    before = plain(part.latent)
     if "levels" in parameters(prior.function if isinstance(prior, Recipe) else prior):
         part.latent = reindexed(before, prior).to(part.device)
     else:

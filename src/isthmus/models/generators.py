@@ -112,8 +112,9 @@ def diffusion(
     if explain.width != features or explain.support is not REAL:
         raise ValueError(f"diffusion adds Gaussian noise to real numbers; {explain.name} explains others")
     chain, dim = Diffusion(net(features, hidden), features, length), size(features)
-    flow = Walked(chain, jumps, back=False), Deterministic(dim, matched=True), Walked(chain, jumps, back=True)
-    return Denoising(Autoencoder(*flow, explain, noise_error), chain)
+    there = Walked(chain, jumps)
+    flow = there, Deterministic(dim, matched=True), Back(there, features)
+    return Denoising(Autoencoder(*flow, explain, noise_error))
 
 
 class Generating(Learner):
@@ -146,9 +147,16 @@ class Generating(Learner):
 class Denoising(Learner):
     """One player: a net that tells the noise in rows, at any step of a chain."""
 
-    def __init__(self, autoencoder: Autoencoder, chain: Diffusion):
+    def __init__(self, autoencoder: Autoencoder):
         super().__init__()
-        self.autoencoder, self.chain = autoencoder, chain
+        self.autoencoder = autoencoder
+
+    @property
+    def chain(self) -> Diffusion:
+        """Where its net and the chances of its steps are."""
+        there = self.autoencoder.encoder
+        assert isinstance(there, Walked)
+        return there.chain
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         return {"denoiser": self.chain.parameters()}
@@ -159,15 +167,25 @@ class Denoising(Learner):
 
 
 class Walked(nn.Module):
-    """A diffusion's way from a row to noise, (b, *features) -> (b, d), or `back`; the chain is another's."""
+    """A diffusion's way from a row to noise, (b, *features) -> (b, d)."""
 
-    def __init__(self, chain: Diffusion, jumps: int, back: bool):
+    def __init__(self, chain: Diffusion, jumps: int):
         super().__init__()
         chain.times(jumps)  # raises for a number of jumps that the chain has not
-        self.chain, self.jumps, self.back = (chain,), jumps, back  # in a tuple: registered once, elsewhere
+        self.chain, self.jumps = chain, jumps
 
     def forward(self, x: Tensor) -> Tensor:
-        (chain,) = self.chain
-        if self.back:
-            return chain.walked(x.unflatten(1, chain.shape), self.jumps)
-        return chain.encoded(x, self.jumps).flatten(1)
+        return self.chain.encoded(x, self.jumps).flatten(1)
+
+
+class Back(nn.Module):
+    """And back, (b, d) -> (b, *features)."""
+
+    def __init__(self, there: Walked, features: Features):
+        super().__init__()
+        self.there = (there,)  # in a tuple: registered once, as the encoder
+        self.shape = (features,) if isinstance(features, int) else tuple(features)
+
+    def forward(self, z: Tensor) -> Tensor:
+        (there,) = self.there
+        return there.chain.walked(z.unflatten(1, self.shape), there.jumps)

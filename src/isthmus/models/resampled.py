@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..latents import Counted, Deterministic
+from ..latents import Counted, Deterministic, plain
 from ..model import Autoencoder, Learner
 from ..nets import size
 from ..objective import Loss
@@ -75,7 +75,7 @@ def resample(model: Autoencoder, trace: Trace, dead_after: int) -> int:
     gradient since, so that Adam's averages of it are near zero; they are left. Bricken et al. draw from
     819 200 rows, and set them to zero.
     """
-    latent, atoms, read = model.latent, model.decoder[0], reader(model.encoder)  # type: ignore[index]
+    latent, atoms, read = plain(model.latent), model.decoder[0], reader(model.encoder)  # type: ignore[index]
     assert isinstance(latent, Counted)
     dead = (latent.silent > dead_after).nonzero().flatten()
     loss: Tensor = -trace.output.log_prob(trace.batch.target, trace.batch.context.get("observed"))

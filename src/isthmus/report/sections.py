@@ -14,6 +14,7 @@ import numpy as np
 from ..baselines.yardstick import flat
 from ..diagnostics import examine
 from ..latents import Quantised, TwoLevels
+from ..latents import plain as plain_latent
 from . import charts, journeys, pictures, tables
 from .blocks import Block, Facts, Plate, Section, Table, Words, number, percent, whole
 from .study import Study
@@ -193,8 +194,9 @@ def code(study: Study) -> Section:
         blocks += [found[0], Words(found[1])]
     if (study.codes != 0).mean() < 0.5:
         blocks.append(tables.sparsity(study))
-    latent = study.embedder.model_.autoencoder.latent
-    if not isinstance(latent, Quantised | TwoLevels):  # between whose entries nothing lies
+    if not isinstance(
+        plain_latent(study.embedder.model_.autoencoder.latent), Quantised | TwoLevels
+    ):  # between whose entries nothing lies
         view: Any = charts if study.shape is None else pictures
         blocks += _plates(journeys.traversal(study, view), journeys.interpolation(study, view))
     return Section("code", "The code", lead, blocks)
