@@ -9,7 +9,7 @@ from ..latents import Labelled
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Given
-from ..nets import Relabelled, WithLabel, mlp, mlps
+from ..nets import Beside, Relabelled, WithLabel, mlp, mlps
 from ..recipes import method
 from ..terms import classification, marginalised
 
@@ -42,9 +42,10 @@ def m2(
     NeurIPS 2014, model M2, arXiv:1406.5298.
     """
     explain = likelihood(features)
-    encoder, decoder = nets(features, hidden, width + classes, dim + classes, explain.width)
+    encoder, decoder = nets(features, hidden, width, dim + classes, explain.width)
+    classifier, _ = nets(features, hidden, classes, dim + classes, explain.width)
     latent = Labelled(dim, classes, mlp(width + classes, width, 2 * dim), width)
     objective = marginalised + alpha * classification(labelled / rows)
-    reader = Given(WithLabel(encoder, classes), "labels")
+    reader = Given(WithLabel(Beside(encoder, classifier), classes), "labels")
     writer = Given(Relabelled(decoder, classes), "labels")
     return Autoencoder(reader, latent, writer, explain, objective)

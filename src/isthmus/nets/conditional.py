@@ -23,6 +23,17 @@ class OneHot(nn.Module):
         return self.net(torch.cat([x, planes], 1))
 
 
+class Beside(nn.Module):
+    """What several nets say of one input, side by side: (b, ...) -> (b, sum of their widths)."""
+
+    def __init__(self, *nets: nn.Module):
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([net(x) for net in self.nets], -1)
+
+
 class WithLabel(nn.Module):
     """[net(x), one-hot label]; zeros where the label is unknown, −1."""
 
