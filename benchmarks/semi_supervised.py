@@ -183,7 +183,7 @@ METHODS = {
     "m1_m2": Method(
         by_m1_m2,
         6.0,
-        {"hidden": (300,), "dim": 10, "epochs": 6, "batch": 200, "labelled": 5, "lr": 1e-3, "alpha": 3.0},
+        {"hidden": (300,), "dim": 20, "epochs": 12, "batch": 100, "labelled": 5, "lr": 3e-3, "alpha": 1.0},
     ),
     "semi_aae": Method(
         by_aae, 6.0, {"hidden": (500, 500), "dim": 10, "epochs": 24, "batch": 100, "labelled": 20, "lr": 3e-4}

@@ -143,7 +143,7 @@ CASES = [
     case("info_vae", "reconstruction + 0.5 * kl + 99.5 * mmd", **SMALL, alpha=0.5),
     case("categorical_vae", "reconstruction + warmup(100, 1) * kl", **CHOICES),
     case("reinforce_vae", "leave_one_out + warmup(100, 1) * kl", **CHOICES),
-    case("m2", "marginalised + 3.0 * classification", some_labels, **SMALL, width=12),
+    case("m2", "marginalised + 3.0 * classification", some_labels, **SMALL),
     case("vq_vae", COMMITTED, hidden=(16,), size=16, width=4, positions=3),
     case("residual_vq_vae", COMMITTED, hidden=(16,), size=8, width=4, positions=3),
     case("product_vq_vae", COMMITTED, hidden=(16,), size=8, width=4, positions=3),

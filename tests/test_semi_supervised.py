@@ -34,7 +34,7 @@ def repeatable():
 
 
 def small(**more: Any) -> Autoencoder:
-    return m2(6, 2, (16,), classes=CLASSES, width=8, likelihood=bernoulli, **more).double()
+    return m2(6, 2, (16,), classes=CLASSES, likelihood=bernoulli, **more).double()
 
 
 def rows(labels: list[int]) -> Batch:
@@ -147,7 +147,7 @@ def test_labels_travel_whatever_says_that_one_is_unknown(absent):
         known = words
     else:
         known = np.where(np.arange(60) < 6, y, -1)
-    model = Embedder(Recipe("m2", width=8, hidden=(16,), dim=2), epochs=2, random_state=0).fit(x, known)
+    model = Embedder(Recipe("m2", hidden=(16,), dim=2), epochs=2, random_state=0).fit(x, known)
     assert len(model.classes_) == CLASSES and model.recipe_.arguments["labelled"] == 6
     codes = model.transform(x)
     assert codes.shape == (60, 2 + CLASSES)
@@ -166,7 +166,7 @@ def test_rows_without_a_label_help():
     known[given] = y[given]
 
     def error(rows: np.ndarray, labels: np.ndarray, epochs: int) -> float:
-        recipe = Recipe("m2", hidden=(64,), width=32, dim=4)
+        recipe = Recipe("m2", hidden=(64,), dim=4)
         model = Embedder(recipe, epochs=epochs, random_state=0).fit(rows, labels)
         return float((model.predict(x[1200:]) != y[1200:]).mean())
 
@@ -184,7 +184,7 @@ def test_labels_that_say_nothing_are_refused():
 
 
 TELLING: dict[str, dict[str, Any]] = {
-    "m2": {"hidden": (16,), "width": 8},
+    "m2": {"hidden": (16,)},
     "semi_aae": {"hidden": (16,), "critic": (16,)},
     "ladder_network": {"hidden": (16,), "costs": (10.0, 1.0, 0.1)},
     "gamma_model": {"hidden": (16,)},
@@ -251,7 +251,7 @@ def test_a_ladder_tells_what_its_clean_way_up_says():
 def test_a_label_that_is_known_does_not_change_what_is_told():
     """M2's code holds the label that it is given; its opinion is of the row alone."""
     x, y = blobs(60)
-    model = Embedder(Recipe("m2", hidden=(16,), width=8), dim=2, epochs=2, random_state=0).fit(x, y)
+    model = Embedder(Recipe("m2", hidden=(16,)), dim=2, epochs=2, random_state=0).fit(x, y)
     wrong = (y + 1) % CLASSES
     assert (model.transform(x, wrong)[:, 2:].argmax(1) == wrong).all()
     told = model.transform(x)[:, 2:].argmax(1)
@@ -272,7 +272,7 @@ def test_m1_and_m2_in_one_line():
     x, y = load_digits(return_X_y=True)
     known = np.where(np.arange(1200) < 100, y[:1200], -1)
     m1 = Embedder("vae", dim=10, epochs=60, random_state=0)
-    m2 = Embedder(Recipe("m2", hidden=(64,), width=32), dim=4, epochs=60, random_state=0)
+    m2 = Embedder(Recipe("m2", hidden=(64,)), dim=4, epochs=60, random_state=0)
     pipe = make_pipeline(m1, m2).fit(x[:1200], known)
     found = pipe.predict(x[1200:])
     blind = clone(pipe).fit(x[:1200], np.where(known >= 0, np.roll(known, 1), -1)).predict(x[1200:])

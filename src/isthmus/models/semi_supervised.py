@@ -9,7 +9,7 @@ from ..latents import Labelled
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Given
-from ..nets import Beside, Relabelled, WithLabel, mlp, mlps
+from ..nets import Beside, Joined, Relabelled, WithLabel, mlps
 from ..recipes import method
 from ..terms import classification, marginalised
 
@@ -24,7 +24,6 @@ def m2(
     rows: int = 1,
     labelled: int = 1,
     alpha: float = 3.0,
-    width: int = 128,
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = gaussian,
 ) -> Autoencoder:
@@ -41,10 +40,12 @@ def m2(
     Reference: Kingma, Rezende, Mohamed & Welling, Semi-Supervised Learning with Deep Generative Models,
     NeurIPS 2014, model M2, arXiv:1406.5298.
     """
-    explain = likelihood(features)
-    encoder, decoder = nets(features, hidden, width, dim + classes, explain.width)
-    classifier, _ = nets(features, hidden, classes, dim + classes, explain.width)
-    latent = Labelled(dim, classes, mlp(width + classes, width, 2 * dim), width)
+    if not hidden:
+        raise ValueError("m2 needs a hidden layer, where what it reads and the class meet; hidden is empty")
+    explain, (*below, width) = likelihood(features), hidden
+    encoder, _ = nets(features, below, width, dim + classes, explain.width)
+    classifier, decoder = nets(features, hidden, classes, dim + classes, explain.width)
+    latent = Labelled(dim, classes, Joined(width, classes, 2 * dim), width)
     objective = marginalised + alpha * classification(labelled / rows)
     reader = Given(WithLabel(Beside(encoder, classifier), classes), "labels")
     writer = Given(Relabelled(decoder, classes), "labels")
