@@ -205,10 +205,8 @@ def posterior_draws(batch: Batch) -> Batch:
 def by_aae(draw: Draw, options: argparse.Namespace) -> list[float]:
     """Makhzani et al. 2015: 1.90 %, nets of two layers of 1000."""
     with seeded(draw.seed):
-        model = semi_aae(
-            784, options.dim, options.hidden, critic=options.hidden, weight=options.weight, **share(options)
-        )
-    if options.noise:
+        model = semi_aae(784, options.dim, options.hidden, critic=options.hidden, **share(options))
+    if options.noise > 0:
         model.autoencoder.corrupt = gaussian_noise(options.noise)
     return by_two_streams(model.to(options.device), draw, options)
 
@@ -223,10 +221,10 @@ METHODS = {
     "m1_m2": Method(
         by_m1_m2,
         6.0,
-        {"hidden": (300,), "dim": 10, "epochs": 6, "batch": 200, "labelled": 5, "lr": 1e-3, "alpha": 3.0},
+        {"hidden": (300,), "dim": 20, "epochs": 12, "batch": 100, "labelled": 5, "lr": 3e-3, "alpha": 1.0},
     ),
     "semi_aae": Method(
-        by_aae, 6.0, {"hidden": (500, 500), "dim": 10, "epochs": 6, "batch": 100, "labelled": 10, "lr": 1e-3}
+        by_aae, 6.0, {"hidden": (500, 500), "dim": 10, "epochs": 24, "batch": 100, "labelled": 20, "lr": 3e-4}
     ),
     "ladder_network": Method(on_a_ladder, 6.0, {"hidden": (500, 250), "dim": 100, "epochs": 8, **EVEN}),
 }
@@ -276,7 +274,6 @@ def main() -> int:
     parser.add_argument("--labelled", type=int, default=0, help="rows with labels in a step")
     parser.add_argument("--lr", type=float, default=0.0)
     parser.add_argument("--alpha", type=float, default=0.0, help="of M2")
-    parser.add_argument("--weight", type=float, default=1.0, help="of fooling the critics of semi_aae")
     parser.add_argument("--noise", type=float, default=0.3, help="on what semi_aae reads")
     parser.add_argument("--first", type=int, default=8, help="epochs of M1")
     parser.add_argument("--hidden", type=lambda s: tuple(map(int, s.split(","))), default=())

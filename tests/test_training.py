@@ -30,6 +30,7 @@ from isthmus.terms import kl, reconstruction
 from isthmus.trace import Batch
 from isthmus.training import Diverged, adam, as_rows, cosine, evaluate, lbfgs
 from isthmus.training.batches import epoch
+from isthmus.training.loop import Turns
 
 UNIT = Recipe(gaussian, scale=1.0)
 CPU = torch.device("cpu")
@@ -272,6 +273,33 @@ def test_gradients_left_over_at_the_end_of_an_epoch_count_for_what_they_are() ->
     for _ in train(by_train, batches(data(96), 32, 1), sgd(0.01), accumulate=8):
         pass
     assert not same(by_train, built(autoencoder))
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["apart", "control"])
+def test_gradients_of_players_that_share_parameters_are_gathered_apart(mixed: bool, monkeypatch: Any) -> None:
+    """Pulls that no weight changes: four small batches have the gradient of a large one."""
+
+    class Sharing(Learner):
+        def __init__(self) -> None:
+            super().__init__()
+            self.autoencoder = built(autoencoder)
+            self.paces = {"encoder": 3.0}
+
+        def players(self) -> dict[str, Any]:
+            return {"all": self.autoencoder.parameters(), "encoder": self.autoencoder.encoder.parameters()}
+
+        def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
+            for player, own in self.players().items():
+                pull = torch.stack([p.sum() for p in own]).sum()
+                yield player, Loss({"pull": batch.input.mean(1) * pull}, {"pull": 1.0})
+
+    if mixed:
+        monkeypatch.setattr(Turns, "wait", lambda turns, player: None)
+    small, large = Sharing(), Sharing()
+    fit(small, data(256), epochs=1, batch_size=32, accumulate=4, optimizer=sgd(0.01))
+    fit(large, data(256), epochs=1, batch_size=128, optimizer=sgd(0.01))
+    near = [torch.allclose(a, b, atol=1e-6) for a, b in zip(small.parameters(), large.parameters())]
+    assert all(near) is not mixed
 
 
 def test_the_average_follows_its_formula() -> None:

@@ -32,7 +32,7 @@ class Learner(nn.Module, ABC):
 
     @abstractmethod
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
-        """Who moves which parameters; no two players share one."""
+        """Who moves which parameters. Each has an optimiser, also one that moves a part of another's."""
 
     @abstractmethod
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
@@ -161,6 +161,11 @@ class Autoencoder(Learner):
 
     def forward(self, batch: Batch, noisy: bool | None = None, step: int = 0) -> Trace:
         """One pass. `noisy` corrupts and samples; by default in train() only: eval() is deterministic."""
+        trace = self.read(batch, noisy, step)
+        return trace._replace(output=self.decode(trace.code.z, **trace.batch.context))
+
+    def read(self, batch: Batch, noisy: bool | None = None, step: int = 0) -> Trace:
+        """A pass as far as to the code, for a loss that asks no more; the trace has no output."""
         noisy = self.training if noisy is None else noisy
         if "observed" in batch.context:
             batch = batch._replace(input=in_sight(batch.input, batch.context))
@@ -168,7 +173,7 @@ class Autoencoder(Learner):
             batch = self.corrupt(batch)
         features = self._features(batch.input, batch.context)
         code = self.latent(features, noisy)
-        return Trace(batch, features, code, self.decode(code.z, **batch.context), step)
+        return Trace(batch, features, code, None, step)  # type: ignore[arg-type]
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         return {"autoencoder": self.parameters()}

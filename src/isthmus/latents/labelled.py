@@ -24,7 +24,7 @@ class Labelled(Known):
     (b, dim + classes). `extra` holds `h` and `logits`.
 
     Reference: Kingma, Rezende, Mohamed & Welling, Semi-Supervised Learning with Deep Generative Models,
-    NeurIPS 2014, arXiv:1406.5298 (M2); here q(y | x) and q(z | x, y) share the net that reads x.
+    NeurIPS 2014, arXiv:1406.5298 (M2).
     """
 
     uniform: Tensor

@@ -9,7 +9,8 @@ from ..latents import Labelled
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Given
-from ..nets import Relabelled, WithLabel, mlp, mlps
+from ..nets import Beside, Joined, Relabelled, WithLabel, mlps
+from ..nets.dense import checked
 from ..recipes import method
 from ..terms import classification, marginalised
 
@@ -24,7 +25,6 @@ def m2(
     rows: int = 1,
     labelled: int = 1,
     alpha: float = 3.0,
-    width: int = 128,
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = gaussian,
 ) -> Autoencoder:
@@ -32,6 +32,8 @@ def m2(
 
     Context: `labels` (b,), whole numbers below `classes`, −1 where unknown. `labelled` of the `rows` have
     one. The code is [z, y], so that a class can be exchanged and the style kept.
+
+    q(y | x) and q(z | x, y) are nets of their own, and the class joins the last hidden layer of the latter.
 
     M1 is a `vae` and any classifier of its codes; M1+M2 this method on the codes of a `vae`, a pipeline of
     two embedders. The paper's α is 0.1 for a mean over rows, of which one in 500 has a label: each counts 50
@@ -41,10 +43,13 @@ def m2(
     Reference: Kingma, Rezende, Mohamed & Welling, Semi-Supervised Learning with Deep Generative Models,
     NeurIPS 2014, model M2, arXiv:1406.5298.
     """
-    explain = likelihood(features)
-    encoder, decoder = nets(features, hidden, width + classes, dim + classes, explain.width)
-    latent = Labelled(dim, classes, mlp(width + classes, width, 2 * dim), width)
+    if not checked(hidden):
+        raise ValueError("m2 needs a hidden layer, where what it reads and the class meet; hidden is empty")
+    explain, (*below, width) = likelihood(features), hidden
+    encoder, _ = nets(features, below, width, dim + classes, explain.width)
+    classifier, decoder = nets(features, hidden, classes, dim + classes, explain.width)
+    latent = Labelled(dim, classes, Joined(width, classes, 2 * dim), width)
     objective = marginalised + alpha * classification(labelled / rows)
-    reader = Given(WithLabel(encoder, classes), "labels")
+    reader = Given(WithLabel(Beside(encoder, classifier), classes), "labels")
     writer = Given(Relabelled(decoder, classes), "labels")
     return Autoencoder(reader, latent, writer, explain, objective)

@@ -1,7 +1,7 @@
 """Functions that build plain networks. `mlps` and `convs` give an encoder and the decoder that mirrors it."""
 
 from .autoregressive import Gate, MaskedNet, autoregressions
-from .conditional import OneHot, Relabelled, WithLabel
+from .conditional import Beside, Joined, OneHot, Relabelled, WithLabel
 from .constrained import lipschitz, unit_columns
 from .convolutional import convs, residual_block
 from .cost import multiplications
@@ -16,12 +16,14 @@ from .transformer import PatchDecoder, VisibleEncoder
 
 __all__ = [
     "Backwards",
+    "Beside",
     "Chain",
     "Coupling",
     "Forwards",
     "GaussianDropout",
     "Gate",
     "Invertible",
+    "Joined",
     "MaskedNet",
     "OneHot",
     "Relabelled",

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .initialise import initialise
+
 
 class OneHot(nn.Module):
     """`net` of [x, one-hot label]: conditioning by concatenation.
@@ -21,6 +23,35 @@ class OneHot(nn.Module):
         planes = F.one_hot(labels.long(), self.classes).to(x)  # (b, classes)
         planes = planes.view(*planes.shape, *(1,) * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])
         return self.net(torch.cat([x, planes], 1))
+
+
+class Beside(nn.Module):
+    """What several nets say of one input, side by side: (b, ...) -> (b, sum of their widths)."""
+
+    def __init__(self, *nets: nn.Module):
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([net(x) for net in self.nets], -1)
+
+
+class Joined(nn.Module):
+    """[h, one-hot y] -> out f(h + W y): the last hidden layer of a net of [x, y], of which h is x's part.
+
+    Where classes are many and rows are few, h is worked out once, and not for each class that a row may have.
+    """
+
+    def __init__(self, width: int, classes: int, dim: int, activation: type[nn.Module] = nn.ReLU):
+        super().__init__()
+        self.classes = classes
+        self.label = initialise(nn.Linear(classes, width), activation)
+        self.activation, self.out = activation(), initialise(nn.Linear(width, dim), None)
+
+    def forward(self, both: Tensor) -> Tensor:
+        h, y = both[..., : -self.classes], both[..., -self.classes :]
+        out: Tensor = self.out(self.activation(h + self.label(y)))
+        return out
 
 
 class WithLabel(nn.Module):

@@ -146,7 +146,7 @@ class Course:
         return {
             "model": self.model.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in self.turns.optimizers.items()},
-            "gradients": {n: p.grad for n, p in self.model.named_parameters() if p.grad is not None},
+            "gradients": self.turns.waiting,
             "gathered": self.turns.gathered,
             "average": self.average.weights if self.average else None,
             "stream": self.stream.position(),
@@ -164,9 +164,10 @@ class Course:
         self.model.load_state_dict(state["model"])
         for name, optimizer in self.turns.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-        for name, parameter in self.model.named_parameters():
-            gradient = state["gradients"].get(name)
-            parameter.grad = None if gradient is None else gradient.to(parameter)
+        self.turns.waiting = {
+            name: [None if g is None else g.to(p) for g, p in zip(waiting, self.turns.parameters[name])]
+            for name, waiting in state["gradients"].items()
+        }
         self.turns.gathered = state["gathered"]
         if self.average is not None:
             self.average.weights = [w.to(p) for w, p in zip(state["average"], self.average.own)]

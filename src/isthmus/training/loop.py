@@ -111,6 +111,7 @@ class Turns:
         self.device = next(model.parameters()).device
         self.autocast = precision == "bf16"
         self.gathered = 0  # batches since the parameters last moved
+        self.waiting: dict[str, list[Tensor | None]] = {}  # a player's gradients of those: some share weights
         self.watch = Watch(model, self.device, several=len(self.parameters) > 1)
 
     def take(self, batch: Batch, step: int, rows: Tensor | None = None) -> list[tuple[str, Loss]]:
@@ -126,19 +127,34 @@ class Turns:
                 break
             player, loss = turn
             self.watch.see(step, player, loss, batch, rows)
+            self.resume(player)
             loss.total.backward(inputs=self.inputs[player])
             if moves:
                 self.move(player, step)
+            else:
+                self.wait(player)
             turns.append(turn)
         if moves:
             self.gathered = 0
         return turns
+
+    def wait(self, player: str) -> None:
+        """Put its gradients aside, out of the way of whoever else moves the same parameters."""
+        own = self.parameters[player]
+        self.waiting[player] = [p.grad for p in own]
+        clear(own)
+
+    def resume(self, player: str) -> None:
+        """Take up the gradients that were put aside."""
+        for parameter, gradient in zip(self.parameters[player], self.waiting.pop(player, ())):
+            parameter.grad = gradient
 
     def flush(self, step: int) -> None:
         """Move by the gradients that still wait for others to be averaged with; read what is unread."""
         self.watch.read()
         if self.gathered:
             for player in self.parameters:
+                self.resume(player)
                 self.move(player, step)
             self.gathered = 0
 
