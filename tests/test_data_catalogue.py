@@ -129,28 +129,6 @@ def test_sprites_are_all_combinations_and_every_factor_can_be_read_off():
         np.testing.assert_array_equal(part.x[7], x[row])
 
 
-def test_dsprites_are_read_from_the_file_of_its_authors(tmp_path):
-    rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 2, (50, 64, 64)).astype(np.uint8)
-    factors = np.stack([np.zeros(50), *rng.integers(0, 3, (5, 50))], 1).astype(np.int64)
-    words = np.array({"author": "somebody"}, dtype=object)  # a pickle, which is never opened
-    np.savez(tmp_path / "d.npz", imgs=pictures, latents_classes=factors, metadata=words)
-    whole = dsprites(tmp_path / "d.npz")
-    np.testing.assert_array_equal(whole.x, pictures.reshape(50, -1))
-    np.testing.assert_array_equal(whole.factors, factors[:, 1:])
-    some = dsprites(tmp_path / "d.npz", rows=20)
-    for x, causes in zip(*some):
-        (same,) = np.flatnonzero((whole.x == x).all(1))
-        np.testing.assert_array_equal(whole.factors[same], causes)
-    assert len(some.x) == 20
-    with pytest.raises(DataError, match="rows is one to 50"):
-        dsprites(tmp_path / "d.npz", rows=51)
-    np.savez(tmp_path / "e.npz", imgs=pictures)
-    for name, what in (("e.npz", "latents_classes"), ("f.npz", "No such file")):
-        with pytest.raises(DataError, match=f"{name} is not dSprites.*{what}"):
-            dsprites(tmp_path / name)
-
-
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(DataError, match="'mnits'; did you mean mnist"):
         load("mnits")
