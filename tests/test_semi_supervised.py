@@ -88,7 +88,7 @@ def test_the_bound_of_known_and_of_unknown_classes_is_the_papers():
 def test_a_class_joins_the_last_hidden_layer_of_a_net_of_row_and_class():
     """With one hidden layer, that is the paper's net of [x, y]."""
     x, y = torch.randn(5, 6), F.one_hot(torch.tensor([0, 2, 1, 1, 0]), CLASSES).float()
-    whole = mlp(6 + CLASSES, 16, 4)
+    whole: Any = mlp(6 + CLASSES, 16, 4)
     first, joined = torch.nn.Linear(6, 16), Joined(16, CLASSES, 4)
     with torch.no_grad():
         first.weight.copy_(whole[0].weight[:, :6]), first.bias.zero_()

@@ -177,8 +177,8 @@ class Adversarial(Learner):
         self.turns = {player: Objective.of(objective) for player, objective in turns.items()}
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
-        both = {"autoencoder": self.autoencoder.parameters(), "critic": self.critic.parameters()}
-        return both | {player: self.autoencoder.encoder.parameters() for player in self.turns}
+        again = {player: self.autoencoder.encoder.parameters() for player in self.turns}
+        return {"autoencoder": self.autoencoder.parameters(), "critic": self.critic.parameters(), **again}
 
     def losses(self, batch: Batch, step: int) -> Iterator[tuple[str, Loss]]:
         trace = self.autoencoder(batch, noisy=True, step=step)
