@@ -132,7 +132,7 @@ CASES = [
     case("hyperspherical_vae", "reconstruction + kl", **SMALL),
     case("ladder_vae", "reconstruction + warmup(100, 1) * kl", **SMALL, width=16, steps=100),
     case("hierarchical_vae", "reconstruction + warmup(100, 1) * kl", **SMALL, layers=2, width=16, steps=100),
-    case("top_down_vae", "reconstruction + kl", **SMALL, width=16, blocks=3),
+    case("top_down_vae", "reconstruction + warmup(100, 1) * kl", **SMALL, width=16, blocks=3, steps=100),
     case("ex_post", "reconstruction", dim=3, model=Recipe(autoencoder, hidden=(16,))),
     case("flow", "surprise", hidden=(16,), layers=4),
     case("invertible", "reconstruction", **SMALL, layers=4),

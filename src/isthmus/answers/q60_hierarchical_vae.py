@@ -173,7 +173,7 @@ def on_digits(budget: Budget, bug: bool) -> tuple[list[Claim], Table, Picture]:
         "ladder": ladder,
         "ladder, no warm-up": lambda: ladder(1),
         "top-down, 4 blocks": lambda: top_down_vae(
-            features, 2, hidden, blocks=4, width=width, likelihood=bernoulli
+            features, 2, hidden, blocks=4, width=width, steps=0, likelihood=bernoulli
         ),
     }
     models = {

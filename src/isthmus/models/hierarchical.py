@@ -73,6 +73,7 @@ def top_down_vae(
     *,
     blocks: int = 8,
     width: int = 64,
+    steps: int = 1000,
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = gaussian,
 ) -> Autoencoder:
@@ -80,12 +81,17 @@ def top_down_vae(
 
     In the manner of the VDVAE, at one resolution. The code is the stream's end, `width` numbers.
 
+    The KL grows in over `steps` steps, as in the other hierarchies and not in the paper: while the decoder's
+    scale is still far above the data's, the divergence weighs more than what codes can explain, and from one
+    start in a few they fall silent for as long as the net needs to learn the scale.
+
     Reference: Child, Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images, ICLR
     2021, arXiv:2011.10650.
     """
     explain = likelihood(features)
     encoder, decoder = nets(features, hidden, width, width, explain.width)
-    return Autoencoder(encoder, TopDown(dim, blocks, width), decoder, explain, reconstruction + kl)
+    latent = TopDown(dim, blocks, width)
+    return Autoencoder(encoder, latent, decoder, explain, reconstruction + warmup(steps) * kl)
 
 
 def halving(dim: int, layers: int) -> tuple[int, ...]:
