@@ -135,16 +135,43 @@ def test_control_no_push_another_temperature_or_chains_that_all_start_anew_do_no
     assert nats_away(**wrong) > 0.3
 
 
-def test_held_out_rows_and_tasks_move_no_chain():
+@pytest.mark.parametrize("codes", [False, True], ids=["rows", "codes"])
+def test_held_out_rows_and_tasks_move_no_chain(codes):
     with isthmus.seeded(0):
-        model, x = nae(4, 2, (8,), chains=20).train(), torch.randn(16, 4)
+        model, x = nae(4, 2, (8,), chains=20, keep_codes=codes).train(), torch.randn(16, 4)
+        begun = model.kept.clone()
         model.negatives(16)
         before = model.kept.clone()
+        assert 0 < int((before != begun).any(1).sum()) <= 16
         isthmus.evaluate(model, x)
         model.eval().negatives(30)
-        assert torch.equal(model.kept, before) and 0 < int(model.begun.sum()) <= 16
+        assert torch.equal(model.kept, before)
         model.train().negatives(16)
     assert not torch.equal(model.kept, before)
+
+
+def around(anew: float) -> tuple[Tensor, Tensor]:
+    """E cos θ and E sin θ over kept codes on a circle, and under exp(−E(g(z)) / T) by a sum."""
+    with isthmus.seeded(2):
+        chains = {"keep_codes": True, "chains": 3000, "anew": anew, "search": (5, 0.15), "walk": (0, 0.1)}
+        model = nae(2, 2, (16,), temperature=0.3, **chains).train()
+        for _ in range(150):
+            model.negatives(3000)
+    angle = 2 * math.pi * torch.arange(2000) / 2000
+    circle = math.sqrt(2) * torch.stack([angle.cos(), angle.sin()], 1)
+    with torch.no_grad():
+        density = (-energy_of(model.autoencoder, model.made(circle, {}), {}) / 0.3).softmax(0)
+    return model.kept.mean(0) / math.sqrt(2), density @ circle / math.sqrt(2)
+
+
+def test_kept_codes_fill_the_circle_by_the_energy_of_what_they_decode_to():
+    found, expected = around(anew=0.0)
+    torch.testing.assert_close(found, expected, atol=0.06, rtol=0)  # 4.6 standard errors, and the step's size
+
+
+def test_control_codes_that_start_anew_are_spread_evenly():
+    found, expected = around(anew=1.0)
+    assert float((found - expected).norm()) > 0.15
 
 
 def test_what_is_pulled_apart():

@@ -6,6 +6,7 @@ data, are pushed up.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -70,6 +71,7 @@ def nae(
     search: tuple[int, float] = (10, 0.2),
     chains: int = 1000,
     anew: float = 0.01,
+    keep_codes: bool = False,
     nets: Callable[..., Any] = mlps,
     latent: Callable[..., Latent] = Round,
     likelihood: Callable[..., Any] = UNIT,
@@ -86,7 +88,8 @@ def nae(
     the steps over rows, `search` over codes; T is the variance that p has across the manifold, and 2E/d of a
     plain autoencoder says how much data have. For `steps` steps the push grows from nothing: before that, an
     autoencoder. `square` weighs E(x⁻)² / d, which bounds it. The authors keep chains over codes, and start
-    five in a hundred anew. On digits the sphere alone leaves little to rebuild wrongly.
+    five in a hundred anew: `keep_codes` does, with `anew=0.05`. On digits the sphere alone leaves little to
+    rebuild wrongly.
 
     Reference: Yoon, Noh & Park, Autoencoding Under Normalization Constraints, ICML 2021, arXiv:2105.05735.
     """
@@ -94,8 +97,7 @@ def nae(
     encoder, decoder = nets(features, hidden, dim, dim, explain.width)
     push = -1.0 * (warmup(steps) * negative_energy) + square * negative_square
     flow = Autoencoder(encoder, latent(dim), decoder, explain, energy + push)
-    shape = (features,) if isinstance(features, int) else tuple(features)
-    return Normalised(flow, temperature, walk, search, torch.zeros(chains, *shape), anew)
+    return (CodesKept if keep_codes else RowsKept)(flow, temperature, walk, search, chains, anew)
 
 
 class Game(Learner):
@@ -132,10 +134,11 @@ class Game(Learner):
 
 
 class Normalised(Learner):
-    """An autoencoder that pushes up the energy of what it draws from itself."""
+    """An autoencoder that pushes up the energy of what it draws from itself, by chains that go on.
 
-    kept: Tensor
-    begun: Tensor
+    Raises:
+        ValueError: if no chain is to be kept, and for a share that starts anew which is no share.
+    """
 
     def __init__(
         self,
@@ -143,19 +146,17 @@ class Normalised(Learner):
         temperature: float,
         walk: tuple[int, float],
         search: tuple[int, float],
-        kept: Tensor,
+        chains: int,
         anew: float,
         limit: float = 3.0,
     ):
-        if not 0 <= anew <= 1 or not len(kept):
+        if not 0 <= anew <= 1 or chains < 1:
             raise ValueError(
-                f"at least one chain is kept, and a share of 0 to 1 starts anew; not {len(kept)} and {anew}"
+                f"at least one chain is kept, and a share of 0 to 1 starts anew; not {chains} and {anew}"
             )
         super().__init__()
         self.autoencoder, self.temperature, self.walk, self.search = autoencoder, temperature, walk, search
-        self.anew, self.limit = anew, limit
-        self.register_buffer("kept", kept)  # (chains, ...): where each stands
-        self.register_buffer("begun", torch.zeros(len(kept), dtype=torch.bool))
+        self.chains, self.anew, self.limit = chains, anew, limit
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         return {"autoencoder": self.autoencoder.parameters()}
@@ -164,39 +165,94 @@ class Normalised(Learner):
         trace = self.autoencoder(batch, noisy=True, step=step)
         yield "autoencoder", self.autoencoder.objective(self, trace)
 
+    @abstractmethod
     def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
         """(n, ...): where chains over rows have come; hidden where the batch's rows are.
 
         In train() the chains are kept there; in eval() they stay, so that no held-out row moves them.
         """
-        context = {name: value for name, value in context.items() if name != "observed"}
-        at = torch.randint(len(self.kept), (n,), device=self.kept.device)
+
+    def walked(self, x: Tensor, context: Mapping[str, Any]) -> Tensor:
+        """(n, ...) -> (n, ...): the ends of chains over rows, of energy E(x)."""
+        return self.chain(lambda x: energy_of(self.autoencoder, x, context), x, *self.walk)
+
+    def searched(self, z: Tensor, context: Mapping[str, Any]) -> Tensor:
+        """(n, dim) -> (n, dim): the ends of chains over codes, of energy E(g(z))."""
+        latent = self.autoencoder.latent
+        onto = latent.onto if isinstance(latent, Round) else None
+        return self.chain(
+            lambda z: energy_of(self.autoencoder, self.made(z, context), context), z, *self.search, onto=onto
+        )
+
+    def made(self, z: Tensor, context: Mapping[str, Any]) -> Tensor:
+        """(n, dim) -> (n, ...): what codes decode to."""
+        rows: Tensor = self.autoencoder.decode(z, **context).mean
+        return rows
+
+    def chain(self, energy: Callable[[Tensor], Tensor], x: Tensor, *steps: Any, **options: Any) -> Tensor:
+        return langevin(energy, x, *steps, temperature=self.temperature, limit=self.limit, **options)
+
+
+class RowsKept(Normalised):
+    """Chains over rows go on from step to step; a new one starts where a chain over codes has ended."""
+
+    kept: Tensor
+    begun: Tensor
+
+    def __init__(self, autoencoder: Autoencoder, *settings: Any, **options: Any):
+        super().__init__(autoencoder, *settings, **options)
+        event = autoencoder.likelihood.features
+        shape = (event,) if isinstance(event, int) else tuple(event)
+        self.register_buffer("kept", torch.zeros(self.chains, *shape))  # where each stands
+        self.register_buffer("begun", torch.zeros(self.chains, dtype=torch.bool))
+
+    def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
+        context = unobscured(context)
+        if self.anew == 1:  # nothing is asked of the device
+            return self.walked(self.started(n, context), context)
+        at = torch.randint(self.chains, (n,), device=self.kept.device)
         new = (torch.rand(n, device=at.device) < self.anew) | ~self.begun[at]
         x = self.kept[at]
         if new.any():
             its = {k: v[new] if isinstance(v, Tensor) and len(v) == n else v for k, v in context.items()}
             x[new] = self.started(int(new.sum()), its)
-        x = self.chain(lambda x: energy_of(self.autoencoder, x, context), x, *self.walk)
+        x = self.walked(x, context)
         if self.training:
             self.kept[at], self.begun[at] = x, True
         return x
 
     def started(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
         """(n, ...): on the decoder's manifold, at codes where chains of energy E(g(z)) have ended."""
-        flow = self.autoencoder
-
-        def made(z: Tensor) -> Tensor:
-            rows: Tensor = flow.decode(z, **context).mean
-            return rows
-
-        z = self.chain(
-            lambda z: energy_of(flow, made(z), context),
-            flow.latent.sample(n),
-            *self.search,
-            onto=flow.latent.onto if isinstance(flow.latent, Round) else None,
-        )
+        z = self.searched(self.autoencoder.latent.sample(n), context)
         with torch.no_grad():
-            return made(z)
+            return self.made(z, context)
 
-    def chain(self, energy: Callable[[Tensor], Tensor], x: Tensor, *steps: Any, **options: Any) -> Tensor:
-        return langevin(energy, x, *steps, temperature=self.temperature, limit=self.limit, **options)
+
+class CodesKept(Normalised):
+    """Chains over codes go on from step to step; from the row that each has come to, one over rows starts.
+
+    As the authors do it. Codes wander all over the sphere, where kept rows hardly leave their place.
+    """
+
+    kept: Tensor
+
+    def __init__(self, autoencoder: Autoencoder, *settings: Any, **options: Any):
+        super().__init__(autoencoder, *settings, **options)
+        self.register_buffer("kept", autoencoder.latent.sample(self.chains))  # (chains, dim)
+
+    def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
+        context = unobscured(context)
+        at = torch.randint(self.chains, (n,), device=self.kept.device)
+        new = torch.rand(n, 1, device=at.device) < self.anew
+        z = torch.where(new, self.autoencoder.latent.sample(n), self.kept[at])
+        z = self.searched(z, context)
+        if self.training:
+            self.kept[at] = z
+        with torch.no_grad():
+            x = self.made(z, context)
+        return self.walked(x, context)
+
+
+def unobscured(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The context of rows that are made, and so whole."""
+    return {name: value for name, value in context.items() if name != "observed"}
