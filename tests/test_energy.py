@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -153,7 +154,13 @@ def test_held_out_rows_and_tasks_move_no_chain(codes):
 def around(anew: float) -> tuple[Tensor, Tensor]:
     """E cos θ and E sin θ over kept codes on a circle, and under exp(−E(g(z)) / T) by a sum."""
     with isthmus.seeded(2):
-        chains = {"keep_codes": True, "chains": 3000, "anew": anew, "search": (5, 0.15), "walk": (0, 0.1)}
+        chains: Any = {
+            "keep_codes": True,
+            "chains": 3000,
+            "anew": anew,
+            "search": (5, 0.15),
+            "walk": (0, 0.1),
+        }
         model = nae(2, 2, (16,), temperature=0.3, **chains).train()
         for _ in range(150):
             model.negatives(3000)

@@ -97,7 +97,10 @@ def nae(
     encoder, decoder = nets(features, hidden, dim, dim, explain.width)
     push = -1.0 * (warmup(steps) * negative_energy) + square * negative_square
     flow = Autoencoder(encoder, latent(dim), decoder, explain, energy + push)
-    return (CodesKept if keep_codes else RowsKept)(flow, temperature, walk, search, chains, anew)
+    if keep_codes:
+        return CodesKept(flow, temperature, walk, search, flow.latent.sample(chains), anew)
+    shape = (features,) if isinstance(features, int) else tuple(features)
+    return RowsKept(flow, temperature, walk, search, torch.zeros(chains, *shape), anew)
 
 
 class Game(Learner):
@@ -140,23 +143,26 @@ class Normalised(Learner):
         ValueError: if no chain is to be kept, and for a share that starts anew which is no share.
     """
 
+    kept: Tensor  # where each chain stands: (chains, ...) rows, or (chains, dim) codes
+
     def __init__(
         self,
         autoencoder: Autoencoder,
         temperature: float,
         walk: tuple[int, float],
         search: tuple[int, float],
-        chains: int,
+        kept: Tensor,
         anew: float,
         limit: float = 3.0,
     ):
-        if not 0 <= anew <= 1 or chains < 1:
+        if not 0 <= anew <= 1 or not len(kept):
             raise ValueError(
-                f"at least one chain is kept, and a share of 0 to 1 starts anew; not {chains} and {anew}"
+                f"at least one chain is kept, and a share of 0 to 1 starts anew; not {len(kept)} and {anew}"
             )
         super().__init__()
         self.autoencoder, self.temperature, self.walk, self.search = autoencoder, temperature, walk, search
-        self.chains, self.anew, self.limit = chains, anew, limit
+        self.anew, self.limit = anew, limit
+        self.register_buffer("kept", kept)
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         return {"autoencoder": self.autoencoder.parameters()}
@@ -196,21 +202,17 @@ class Normalised(Learner):
 class RowsKept(Normalised):
     """Chains over rows go on from step to step; a new one starts where a chain over codes has ended."""
 
-    kept: Tensor
     begun: Tensor
 
-    def __init__(self, autoencoder: Autoencoder, *settings: Any, **options: Any):
-        super().__init__(autoencoder, *settings, **options)
-        event = autoencoder.likelihood.features
-        shape = (event,) if isinstance(event, int) else tuple(event)
-        self.register_buffer("kept", torch.zeros(self.chains, *shape))  # where each stands
-        self.register_buffer("begun", torch.zeros(self.chains, dtype=torch.bool))
+    def __init__(self, *settings: Any, **options: Any):
+        super().__init__(*settings, **options)
+        self.register_buffer("begun", torch.zeros(len(self.kept), dtype=torch.bool))
 
     def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
         context = unobscured(context)
         if self.anew == 1:  # nothing is asked of the device
             return self.walked(self.started(n, context), context)
-        at = torch.randint(self.chains, (n,), device=self.kept.device)
+        at = torch.randint(len(self.kept), (n,), device=self.kept.device)
         new = (torch.rand(n, device=at.device) < self.anew) | ~self.begun[at]
         x = self.kept[at]
         if new.any():
@@ -234,15 +236,9 @@ class CodesKept(Normalised):
     As the authors do it. Codes wander all over the sphere, where kept rows hardly leave their place.
     """
 
-    kept: Tensor
-
-    def __init__(self, autoencoder: Autoencoder, *settings: Any, **options: Any):
-        super().__init__(autoencoder, *settings, **options)
-        self.register_buffer("kept", autoencoder.latent.sample(self.chains))  # (chains, dim)
-
     def negatives(self, n: int, context: Mapping[str, Any] = NOTHING) -> Tensor:
         context = unobscured(context)
-        at = torch.randint(self.chains, (n,), device=self.kept.device)
+        at = torch.randint(len(self.kept), (n,), device=self.kept.device)
         new = torch.rand(n, 1, device=at.device) < self.anew
         z = torch.where(new, self.autoencoder.latent.sample(n), self.kept[at])
         z = self.searched(z, context)
