@@ -82,14 +82,12 @@ def nae(
 
     x⁻ ends a Langevin chain over rows, of which `chains` are kept from step to step; each is continued with
     probability 1 − `anew`. A new one starts on the decoder's manifold: at g(z), where a chain over codes on a
-    sphere, of energy E(g(z)), has ended. So what is rebuilt though it is no data is found, and kept chains
-    see to it that it is p that is pushed up and not where chains begin: in the plane, where Z is known, short
-    chains that all start anew make the likelihood worse than no push at all. `walk` are number and size of
-    the steps over rows, `search` over codes; T is the variance that p has across the manifold, and 2E/d of a
-    plain autoencoder says how much data have. For `steps` steps the push grows from nothing: before that, an
-    autoencoder. `square` weighs E(x⁻)² / d, which bounds it. The authors keep chains over codes, and start
-    five in a hundred anew: `keep_codes` does, with `anew=0.05`. On digits the sphere alone leaves little to
-    rebuild wrongly.
+    sphere, of energy E(g(z)), has ended. So what is rebuilt though it is no data is found, and it is p that
+    is pushed up and not where chains begin: in the plane, where Z is known, short chains that all start anew
+    are worse than no push. With `keep_codes` chains over codes are kept instead, of which the authors start
+    five in a hundred anew. `walk` are number and size of the steps over rows, `search` over codes; T is the
+    variance that p has across the manifold, and 2E/d of a plain autoencoder says how much data have. For
+    `steps` steps the push grows from nothing. `square` weighs E(x⁻)² / d, which bounds it.
 
     Reference: Yoon, Noh & Park, Autoencoding Under Normalization Constraints, ICML 2021, arXiv:2105.05735.
     """
@@ -97,10 +95,9 @@ def nae(
     encoder, decoder = nets(features, hidden, dim, dim, explain.width)
     push = -1.0 * (warmup(steps) * negative_energy) + square * negative_square
     flow = Autoencoder(encoder, latent(dim), decoder, explain, energy + push)
-    if keep_codes:
-        return CodesKept(flow, temperature, walk, search, flow.latent.sample(chains), anew)
     shape = (features,) if isinstance(features, int) else tuple(features)
-    return RowsKept(flow, temperature, walk, search, torch.zeros(chains, *shape), anew)
+    kept = flow.latent.sample(chains) if keep_codes else torch.zeros(chains, *shape)
+    return (CodesKept if keep_codes else RowsKept)(flow, temperature, walk, search, kept, anew)
 
 
 class Game(Learner):
