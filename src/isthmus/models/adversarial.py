@@ -146,7 +146,9 @@ def semi_aae(
     judges = Apart(mlp(classes, *critic, 1), mlp(dim, *critic, 1), widths=(classes, dim))
     autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction)
     turns = {"regularisation": fooling, "classification": classification(labelled / rows)}
-    return Adversarial(autoencoder, judges, pace=pace, turns=turns)
+    model = Adversarial(autoencoder, judges, pace=pace, turns=turns)
+    model.momenta = {"autoencoder": 0.9, "critic": 0.1, "regularisation": 0.1, "classification": 0.9}
+    return model
 
 
 class Adversarial(Learner):
