@@ -49,8 +49,8 @@ def train(
     Args:
         batches: as many as there shall be steps; each is a `Batch`, on the model's device.
         optimizer: parameters -> optimiser, called for every player; unless given, `adam(1e-3)` with the
-            learner's `betas`. Rates are multiplied by the learner's `paces`, and of betas the first is what its
-            `momenta` say.
+            learner's `betas`. Rates are multiplied by the learner's `paces`, and of betas the first is
+            what its `momenta` say.
         clip: largest norm of a player's gradient.
         accumulate: batches whose gradients are averaged before the parameters move; where the batches end in
             between, over those that there are.
