@@ -148,9 +148,8 @@ def semi_aae(
     judges = Apart(mlp(classes, *critic, 1), mlp(dim, *critic, 1), widths=(classes, dim))
     autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction)
     turns = {"regularisation": fooling, "classification": classification(labelled / rows)}
-    model = Adversarial(autoencoder, judges, pace=pace, turns=turns)
-    model.momenta = {"autoencoder": 0.9, "critic": 0.1, "regularisation": 0.1, "classification": 0.9}
-    return model
+    momenta = {"autoencoder": 0.9, "critic": 0.1, "regularisation": 0.1, "classification": 0.9}
+    return Adversarial(autoencoder, judges, pace=pace, turns=turns, momenta=momenta)
 
 
 class Adversarial(Learner):
@@ -170,13 +169,14 @@ class Adversarial(Learner):
         draws: Callable[[Autoencoder, Batch], Tensor] | None = None,
         pace: float = 1.0,
         turns: Mapping[str, Term | Objective] = NOTHING,
+        momenta: Mapping[str, float] = NOTHING,
     ):
         if not pace > 0:
             raise ValueError(
                 f"pace is the critic's learning rate in the autoencoder's, above 0; it is {pace}"
             )
         super().__init__()
-        self.paces = {"critic": pace}
+        self.paces, self.momenta = {"critic": pace}, dict(momenta)
         self.autoencoder, self.critic, self.draws = autoencoder, critic, draws or at_random
         self.turns = {player: Objective.of(objective) for player, objective in turns.items()}
 
