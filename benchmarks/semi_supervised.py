@@ -34,6 +34,7 @@ from isthmus.data import load, two_streams
 from isthmus.likelihoods import bernoulli, gaussian
 from isthmus.models import ladder_network, m2, semi_aae, vae
 from isthmus.models.ladder import LadderNetwork
+from isthmus.nets import mlps
 from isthmus.nets.ladder import Pass
 from isthmus.training import adam, cosine
 from outcome import tell
@@ -203,12 +204,24 @@ def posterior_draws(batch: Batch) -> Batch:
 
 
 def by_aae(draw: Draw, options: argparse.Namespace) -> list[float]:
-    """Makhzani et al. 2015: 1.90 %, nets of two layers of 1000."""
+    """Makhzani et al. 2015: 1.90 %, nets of two layers of 1000.
+
+    Pixels come out of a sigmoid: out of a linear layer the error of held-out training rows was still 19.8 %
+    after 1000 steps, and with it 13.7 %.
+    """
     with seeded(draw.seed):
-        model = semi_aae(784, options.dim, options.hidden, critic=options.hidden, **share(options))
+        model = semi_aae(
+            784, options.dim, options.hidden, critic=options.hidden, nets=within_one, **share(options)
+        )
     if options.noise > 0:
         model.autoencoder.corrupt = gaussian_noise(options.noise)
     return by_two_streams(model.to(options.device), draw, options)
+
+
+def within_one(*sizes: Any, **options: Any) -> tuple[nn.Module, nn.Module]:
+    """As `mlps`, with a decoder of numbers between 0 and 1."""
+    encoder, decoder = mlps(*sizes, **options)
+    return encoder, nn.Sequential(decoder, nn.Sigmoid())
 
 
 EVEN: dict[str, Any] = {"batch": 100, "labelled": 100, "lr": 2e-3}

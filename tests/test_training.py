@@ -175,6 +175,15 @@ def test_each_player_goes_at_its_own_pace(schedule: Any) -> None:
         torch.testing.assert_close(step, 0.5 * whole, atol=1e-6, rtol=1e-3)
 
 
+@pytest.mark.parametrize("momentum", [0.5, 0.1], ids=["same", "control"])
+def test_each_player_has_its_own_momentum(momentum: float) -> None:
+    """`wae_gan` goes with β₁ = 0.5: said of each of its players, that is the same training."""
+    of_all, of_each = built(wae_gan), built(wae_gan)
+    of_each.betas, of_each.momenta = (0.9, 0.999), {"autoencoder": 0.5, "critic": momentum}
+    fit(of_all, data(), epochs=2, batch_size=32), fit(of_each, data(), epochs=2, batch_size=32)
+    assert same(of_all, of_each) is (momentum == 0.5)
+
+
 def test_gradients_from_before_do_not_count() -> None:
     fresh, stale = built(), built()
     for parameter in stale.parameters():

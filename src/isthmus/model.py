@@ -29,6 +29,7 @@ class Learner(nn.Module, ABC):
     recipe: Recipe | None = None  # how it was built, where a function marked `method` built it
     betas = (0.9, 0.999)  # of Adam, where nobody says otherwise: players of a game want less momentum
     paces: Mapping[str, float] = NOTHING  # of players, what their learning rate is multiplied by
+    momenta: Mapping[str, float] = NOTHING  # of players whose β₁ of Adam is not that of `betas`
 
     @abstractmethod
     def players(self) -> dict[str, Iterable[nn.Parameter]]:

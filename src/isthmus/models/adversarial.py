@@ -131,7 +131,9 @@ def semi_aae(
         classification:   the encoder   cross-entropy of the known labels
 
     As in the paper each phase has an optimiser of its own, so that none is drowned by another's gradient: on
-    MNIST with 100 labels, one step along their sum erred mostly at 13 to 20 %, phases apart at 5 to 7 %.
+    MNIST with 100 labels, one step along their sum erred mostly at 13 to 20 %, phases apart at 5 to 7 %. The
+    game goes with little momentum, the other two with much. Nets whose rows lie between 0 and 1 should end in
+    a sigmoid there, or classes stay what labels alone make of them (`benchmarks/semi_supervised.py`).
 
     The class's critic knows one-hot draws, so that unlabelled rows have to choose. The code is (classes +
     dim) wide, and its first numbers are the probabilities of the classes.
@@ -146,7 +148,8 @@ def semi_aae(
     judges = Apart(mlp(classes, *critic, 1), mlp(dim, *critic, 1), widths=(classes, dim))
     autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction)
     turns = {"regularisation": fooling, "classification": classification(labelled / rows)}
-    return Adversarial(autoencoder, judges, pace=pace, turns=turns)
+    momenta = {"autoencoder": 0.9, "critic": 0.1, "regularisation": 0.1, "classification": 0.9}
+    return Adversarial(autoencoder, judges, pace=pace, turns=turns, momenta=momenta)
 
 
 class Adversarial(Learner):
@@ -166,13 +169,14 @@ class Adversarial(Learner):
         draws: Callable[[Autoencoder, Batch], Tensor] | None = None,
         pace: float = 1.0,
         turns: Mapping[str, Term | Objective] = NOTHING,
+        momenta: Mapping[str, float] = NOTHING,
     ):
         if not pace > 0:
             raise ValueError(
                 f"pace is the critic's learning rate in the autoencoder's, above 0; it is {pace}"
             )
         super().__init__()
-        self.paces = {"critic": pace}
+        self.paces, self.momenta = {"critic": pace}, dict(momenta)
         self.autoencoder, self.critic, self.draws = autoencoder, critic, draws or at_random
         self.turns = {player: Objective.of(objective) for player, objective in turns.items()}
 

@@ -206,6 +206,7 @@ def options(
         },
         "schedule": [turns.schedule(10**k) for k in range(7)] if turns.schedule else None,
         **({"paces": dict(model.paces)} if model.paces else {}),
+        **({"momenta": dict(model.momenta)} if model.momenta else {}),
         "clip": turns.clip,
         "accumulate": turns.accumulate,
         "precision": "bf16" if turns.autocast else "fp32",

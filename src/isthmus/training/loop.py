@@ -49,7 +49,8 @@ def train(
     Args:
         batches: as many as there shall be steps; each is a `Batch`, on the model's device.
         optimizer: parameters -> optimiser, called for every player; unless given, `adam(1e-3)` with the
-            learner's `betas`. Rates are multiplied by the learner's `paces`.
+            learner's `betas`. Rates are multiplied by the learner's `paces`, and of betas the first is
+            what its `momenta` say.
         clip: largest norm of a player's gradient.
         accumulate: batches whose gradients are averaged before the parameters move; where the batches end in
             between, over those that there are.
@@ -107,6 +108,10 @@ class Turns:
         for name, pace in model.paces.items():
             for group in self.optimizers[name].param_groups:
                 group["lr"] *= pace
+        for name, momentum in model.momenta.items():
+            for group in self.optimizers[name].param_groups:
+                if "betas" in group:
+                    group["betas"] = (momentum, *group["betas"][1:])
         self.rates = {n: [g["lr"] for g in o.param_groups] for n, o in self.optimizers.items()}
         self.device = next(model.parameters()).device
         self.autocast = precision == "bf16"
