@@ -415,6 +415,20 @@ def test_ddim_walks_back_what_it_walked():
     assert float((back - x).abs().max()) < 0.02 < float((coarse - x).abs().max())
 
 
+def test_a_walk_without_noise_does_not_leave_what_was_seen():
+    """A net that underrates the noise: at each jump too much is left, which nothing takes away again."""
+    chain = Diffusion(Exact(0.5, 200, factor=0.8), 1, 200)
+    x, z = (0.5 * normal(0, 500, 1).float()).clamp(-1, 1), normal(1, 2000, 1).float()
+    with torch.no_grad():
+        astray = chain.walked(z, 50)  # the control: before anything was seen
+        lost = (chain.walked(chain.encoded(x, 50), 50) - x).abs().mean()
+        chain.train().loss(x)
+        within = chain.walked(z, 50)
+        kept = (chain.walked(chain.encoded(x, 50), 50) - x).abs().mean()
+    assert float(within.abs().max()) <= float(x.abs().max()) < 0.7 * float(astray.abs().max())
+    assert kept < lost + 0.01  # rows come back no worse
+
+
 def test_a_diffusion_prior_knows_which_codes_occur():
     """Codes on a ring: a Gaussian fitted to them puts draws into the hole, a diffusion does not."""
     angle = 2 * math.pi * torch.rand(3000, generator=torch.Generator().manual_seed(0))

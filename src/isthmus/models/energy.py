@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..chains import langevin
 from ..distributions import full
-from ..latents import Deterministic, Latent, Round
+from ..latents import Deterministic, Latent, Round, plain
 from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Learner, in_sight
 from ..nets import mlps
@@ -181,7 +181,7 @@ class Normalised(Learner):
 
     def searched(self, z: Tensor, context: Mapping[str, Any]) -> Tensor:
         """(n, dim) -> (n, dim): the ends of chains over codes, of energy E(g(z))."""
-        latent = self.autoencoder.latent
+        latent = plain(self.autoencoder.latent)
         onto = latent.onto if isinstance(latent, Round) else None
         return self.chain(
             lambda z: energy_of(self.autoencoder, self.made(z, context), context), z, *self.search, onto=onto

@@ -30,6 +30,8 @@ class Diffusion(nn.Module):
     """
 
     kept: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(self, net: nn.Module, features: Features, length: int = 1000):
         super().__init__()
@@ -42,9 +44,17 @@ class Diffusion(nn.Module):
         beta = torch.linspace(1e-4, 0.02, length, dtype=torch.float64) * 1000 / length
         kept = torch.cat([torch.ones(1), (1 - beta.clamp(max=0.999)).cumprod(0)])
         self.register_buffer("kept", kept.float(), persistent=False)  # (T + 1,): ᾱ_t, ᾱ_0 = 1
+        self.register_buffer("low", torch.full(self.shape, math.inf))  # of each number, in training
+        self.register_buffer("high", torch.full(self.shape, -math.inf))
 
     def loss(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """(b, *features) -> (b,): ‖ε − ε_θ(x_t, t)‖² at a random t for each row, over what was observed."""
+        if self.training:
+            seen = x.detach() if observed is None else torch.where(observed, x.detach(), 0)
+            self.low, self.high = (
+                torch.minimum(self.low, seen.amin(0)),
+                torch.maximum(self.high, seen.amax(0)),
+            )
         t = torch.randint(1, self.length + 1, (len(x),), device=x.device)
         noise = torch.randn_like(x)
         error = (noise - self.predicted(self.noised(x, t, noise, observed), t)).square()
@@ -72,9 +82,9 @@ class Diffusion(nn.Module):
         """x_T -> x_0 (Song et al. 2021, equation 12)."""
         times = self.times(jumps)
         for t, to in zip(reversed(times[1:]), reversed(times[:-1])):
-            noise, kept, after = self.said(x, t), self.kept[t].to(x), self.kept[to].to(x)
+            clean, noise = self.parted(x, t, held=not eta)
+            kept, after = self.kept[t].to(x), self.kept[to].to(x)
             spread = eta * ((1 - after) / (1 - kept) * (1 - kept / after)).sqrt()
-            clean = (x - (1 - kept).sqrt() * noise) / kept.sqrt()
             x = after.sqrt() * clean + (1 - after - spread.square()).clamp(min=0).sqrt() * noise
             x = x + spread * torch.randn_like(x) if eta and to else x
         return x
@@ -83,10 +93,25 @@ class Diffusion(nn.Module):
         """x_0 -> x_T: DDIM walked the other way, which `walked` inverts as closely as the steps are small."""
         times = self.times(jumps)
         for t, to in zip(times[:-1], times[1:]):
-            noise, kept, after = self.said(x, max(t, 1)), self.kept[t].to(x), self.kept[to].to(x)
-            clean = (x - (1 - kept).sqrt() * noise) / kept.sqrt()
+            clean, noise = self.parted(x, t, held=True)
+            after = self.kept[to].to(x)
             x = after.sqrt() * clean + (1 - after).sqrt() * noise
         return x
+
+    def parted(self, x: Tensor, t: int, held: bool) -> tuple[Tensor, Tensor]:
+        """x_t -> estimates of x_0 and of the noise that make it up.
+
+        Without noise on the way nothing makes good what the net says wrongly, and errors grow at each jump.
+        There the estimate of x_0 is `held` to what was seen in training, as Ho et al. hold theirs to [−1, 1].
+        """
+        noise, kept = self.said(x, max(t, 1)), self.kept[t].to(x)
+        clean = (x - (1 - kept).sqrt() * noise) / kept.sqrt()
+        if held and t:
+            seen = self.low <= self.high
+            low, high = torch.where(seen, self.low, -math.inf), torch.where(seen, self.high, math.inf)
+            clean = clean.clamp(low.to(x), high.to(x))
+            noise = (x - kept.sqrt() * clean) / (1 - kept).sqrt()
+        return clean, noise
 
     def said(self, x: Tensor, t: int) -> Tensor:
         return self.predicted(x, torch.full((len(x),), t, device=x.device))
