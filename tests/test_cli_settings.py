@@ -63,7 +63,7 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "settings", "expected"), PARTS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("name", "settings", "expected"), PARTS, ids=[" ".join(part[1]) for part in PARTS])
 def test_parts_are_found_by_name_in_their_own_room(name, settings, expected):
     found = arguments(METHODS[name], settings)
     assert expected is None or found == expected
