@@ -118,7 +118,7 @@ CASES = [
         "reconstruction + warmup(100, 1) * kl",
         dim=3,
         steps=100,
-        model=Recipe(METHODS["hyperspherical_vae"], hidden=(16,)),
+        model=Recipe(METHODS["mixture_vae"], hidden=(16,)),
     ),
     case("conditional_vae", "reconstruction + kl", labels, **SMALL),
     case("iwae", "importance_weighted", **SMALL),
