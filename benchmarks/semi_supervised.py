@@ -123,10 +123,7 @@ class Ways(nn.Module):
 
 
 def as_one_graph(model: LadderNetwork, like: Tensor, parts: list[int]) -> None:
-    """Both ways up, the way down and their gradients, recorded once and replayed: kernels are small here.
-
-    A step is launched from Python in some 20 ms on an H200, and takes the card a tenth of that.
-    """
+    """Both ways up, the way down and their gradients, recorded once and replayed: kernels are small here."""
     ways: Any = Ways(model, parts)
     if like.is_cuda:
         ways = torch.cuda.make_graphed_callables(ways, (like.new_empty(sum(parts), like.shape[1]).normal_(),))

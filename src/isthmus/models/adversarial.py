@@ -130,10 +130,9 @@ def semi_aae(
         regularisation:   critics, then the encoder, fooling the class's + the style's
         classification:   the encoder   cross-entropy of the known labels
 
-    As in the paper each phase has an optimiser of its own, so that none is drowned by another's gradient: on
-    MNIST with 100 labels, one step along their sum erred mostly at 13 to 20 %, phases apart at 5 to 7 %. The
-    game goes with little momentum, the other two with much. Nets whose rows lie between 0 and 1 should end in
-    a sigmoid there, or classes stay what labels alone make of them (`benchmarks/semi_supervised.py`).
+    As in the paper each phase has an optimiser of its own, so that none is drowned by another's gradient.
+    The game goes with little momentum, the other two with much. Nets whose rows lie between 0 and 1 should
+    end in a sigmoid there, as in `benchmarks/semi_supervised.py`.
 
     The class's critic knows one-hot draws, so that unlabelled rows have to choose. The code is (classes +
     dim) wide, and its first numbers are the probabilities of the classes.

@@ -128,10 +128,8 @@ def eased(
     """
     given = {name: value for name, value in (("dim", dim), ("likelihood", likelihood)) if value is not None}
     built = model(features, **given)
-    part, weight = (
-        built.autoencoder,
-        cyclical(max(1, steps // cycles), cycles=cycles) if cycles else warmup(steps),
-    )
+    part = built.autoencoder
+    weight = cyclical(max(1, steps // cycles), cycles=cycles) if cycles else warmup(steps)
     names = [each.name for each in part.objective.terms if each.name in COSTS]
     if not names or (free_nats and names != ["kl"]):
         asked = "KL" if not names else "KL in one piece, of which nats can be free"
