@@ -180,8 +180,8 @@ def picture(points: dict[float, Point], words: Point, nothing: Point) -> Picture
         axis.axline(
             (0, least), slope=-1, color="#999999", linewidth=1, linestyle="--", label="equal sum, the least"
         )
+        axis.margins(0.16)  # room for the names of points
         axis.set(xlabel="rate, nats", ylabel="distortion, nats", xlim=(-0.5, None), ylim=(0, None))
-        axis.margins(0.1)
         axis.legend()
 
     alt = "Distortion falls as the rate grows; β = 1 is where a line of equal sum touches the curve."

@@ -140,7 +140,7 @@ def picture(reached: np.ndarray) -> Picture:
         axis = figure.subplots()
         shown = axis.imshow(reached - reached.max(0), cmap="cividis", vmin=-5, vmax=0)
         names = [name.partition(",")[0] for name in KINDS]
-        axis.set_xticks(range(len(names)), names)
+        axis.set_xticks(range(len(names)), [name.replace(" and", "\nand") for name in names])
         axis.set_yticks(range(len(names)), names)
         for (i, j), value in np.ndenumerate(reached):
             dark = value < reached[:, j].max() - 2.5

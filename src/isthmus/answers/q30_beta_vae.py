@@ -177,7 +177,7 @@ def picture(curve: list[Point], theory: np.ndarray, found: np.ndarray) -> Pictur
         left.plot([p.rate for p in curve], [p.distortion for p in curve], "o-", color="C0")
         for p in curve:
             left.annotate(f"β = {p.beta:g}", (p.rate, p.distortion), (6, 4), textcoords="offset points")
-        left.margins(0.16)
+        left.margins(0.3, 0.16)
         left.set_xlabel("rate, nats")
         left.set_ylabel("distortion, nats")
         right.bar(np.arange(len(theory)) - 0.2, theory, 0.4, label="½ log(λ / β σ²)")

@@ -215,7 +215,7 @@ def picture(models: list[Trained]) -> Picture:
             axis.plot([m.distortion for m in some], [m.correlation for m in some], mark)
             for m in some:
                 axis.annotate(m.name, (m.distortion, m.correlation), (6, 5), textcoords="offset points")
-        axis.margins(0.22)
+        axis.margins(0.35, 0.22)
         axis.set_xlabel("distortion of test rows, nats")
         axis.set_ylabel("total correlation of codes, nats")
 
