@@ -72,7 +72,8 @@ def by_two_streams(model: Learner, draw: Draw, options: argparse.Namespace) -> l
     falling = lambda step: min(1.0, 3 * (1 - step / steps))  # noqa: E731
     first, curve = next(iter(model.players())), []
     optimizer = adam(options.lr, model.betas)
-    for report in train(model, stream, optimizer, seed=draw.seed, schedule=falling):
+    learning = train(model, stream, optimizer, seed=draw.seed, schedule=falling, precision=options.precision)
+    for report in learning:
         if report.player == first and (report.step + 1) % max(1, steps // 8) == 0:
             curve.append(error(model, draw))
             print(f"  step {report.step + 1} of {steps}: {curve[-1]:.2f} %", flush=True)
@@ -258,7 +259,7 @@ def labels_alone(draw: Draw, options: argparse.Namespace) -> float:
     with seeded(draw.seed):
         model = ladder_network(784, 100, (500, 250), costs=(0.0,)).to(options.device)
     draw = draw._replace(others=draw.others[: 600 * EVEN["batch"]], labels=draw.labels.cpu())
-    return by_two_streams(model, draw, argparse.Namespace(**EVEN, epochs=1))[-1]
+    return by_two_streams(model, draw, argparse.Namespace(**EVEN, epochs=1, precision="fp32"))[-1]
 
 
 def judged(options: argparse.Namespace, seed: int) -> tuple[list[float], dict[str, float], float, float]:
@@ -290,6 +291,7 @@ def main() -> int:
     parser.add_argument("--dim", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of matrix products")
     parser.add_argument("--jobs", type=int, default=1, help="draws that are learned from at the same time")
     parser.add_argument("--name", default="", help="of the result file, instead of the method's")
     parser.add_argument("--graph", action="store_true", help="ladder network on a card: replay a CUDA graph")
