@@ -1,12 +1,15 @@
 """Scaling: what varies is scaled and what does not is left, whatever its size; blocks by their kind."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 
 from isthmus import Embedder, Recipe
+from isthmus.data import DataError
+from isthmus.data import preparation as preparing
 from isthmus.data.preparation import Preparation, prepare
 from isthmus.likelihoods import bernoulli, gaussian, joint, one_hot, poisson
 
@@ -101,3 +104,43 @@ def test_numbers_beside_classes_are_learned_in_any_unit():
     raw = Embedder("vae", dim=2, epochs=60, likelihood=FAMILY, scaling="none", random_state=0).fit(x)
     explained = 1 - ((raw.reconstruct(x) - x)[:, :2] ** 2).mean(0) / x[:, :2].var(0)
     assert (explained < 0.5).any()
+
+
+@pytest.mark.parametrize("scaling", ["columns", "whole"])
+def test_stretches_change_nothing(scaling, monkeypatch):
+    draw = np.random.default_rng(0)
+    x = draw.gamma(2.0, 3.0, (500, 6)) + 1e3
+    x[draw.random(x.shape) < 0.1] = np.nan
+    x[:, 4] = 7.0
+    (at_once, _), rows = prepare(x, scaling=scaling), []
+    for cells in (preparing.CELLS, 7 * 6):
+        monkeypatch.setattr(preparing, "CELLS", cells)
+        monkeypatch.setattr(preparing, "CACHED", cells)
+        (found, _) = prepare(x, scaling=scaling)
+        np.testing.assert_allclose(found.shift, at_once.shift, rtol=1e-12)
+        np.testing.assert_allclose(found.scale, at_once.scale, rtol=1e-12)
+        rows.append(at_once.rows(x))
+    assert torch.equal(rows[0].input, rows[1].input)
+    assert torch.equal(rows[0].context["observed"], rows[1].context["observed"])
+
+
+def test_a_cell_of_a_later_stretch_is_named(monkeypatch):
+    x = np.random.default_rng(0).normal(size=(50, 4))
+    found, _ = prepare(x)
+    x[33, 2] = np.inf
+    monkeypatch.setattr(preparing, "CACHED", 40)
+    with pytest.raises(DataError, match="row 33, column 2"):
+        found.rows(x)
+
+
+@pytest.mark.parametrize(("cells", "lean"), [(1 << 16, True), (1 << 30, False)], ids=["lean", "control"])
+def test_preparing_takes_less_memory_than_the_rows(cells, lean, monkeypatch):
+    x = np.random.default_rng(0).standard_normal((40_000, 64), dtype=np.float32)
+    monkeypatch.setattr(preparing, "CELLS", cells)
+    tracemalloc.start()
+    try:
+        prepare(x)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (peak < x.nbytes) == lean

@@ -20,6 +20,8 @@ from .rows import Rows, observed
 from .sources import check_matrix
 
 SCALINGS = ("auto", "columns", "whole", "none")
+CELLS = 1 << 22  # of an array that are in float64 at a time: 32 MB
+CACHED = 1 << 15  # that stay in a processor's cache: 256 KB
 Family = Callable[[Features], Likelihood]
 
 
@@ -55,17 +57,26 @@ class Preparation:
         Raises:
             DataError: for rows of another shape than those of training, or too far from them for float32.
         """
-        x = self.shaped(x).astype(np.float64)
-        logged = np.log1p(x, out=x.copy(), where=self._column(self.log)) if np.any(self.log) else x
-        scaled = (logged - self._column(self.shift)) / self._column(self.scale)
-        check_matrix(scaled)
-        input, present = observed(torch.from_numpy(scaled).float())
+        x = self.shaped(x)
+        read = np.empty(x.shape, np.float32)
+        explained = None if np.all(self.continuous) else np.empty(x.shape, np.float32)
+        for part in stretches(x, CACHED):
+            raw = logged = x[part]
+            if np.any(self.log):
+                raw = raw.astype(np.float64)
+                logged = np.log1p(raw, out=raw.copy(), where=self._column(self.log))
+            scaled = np.subtract(logged, self._column(self.shift), dtype=np.float64)
+            scaled /= self._column(self.scale)
+            with np.errstate(over="ignore"):
+                read[part] = scaled
+            if not np.isfinite(read[part].sum()):
+                check_matrix(scaled, first=part.start)
+            if explained is not None:
+                explained[part] = np.where(self._column(self.continuous), scaled, raw)
+        input, present = observed(torch.from_numpy(read))
+        target = None if explained is None else observed(torch.from_numpy(explained))[0]
         if present is not None:
             context = {**context, "observed": present}
-        target = None
-        if not np.all(self.continuous):
-            explained = np.where(self._column(self.continuous), scaled, x)
-            target = observed(torch.from_numpy(explained).float())[0]
         if self.unread and input[:, list(self.unread)].any():  # the encoder's weights there are as they began
             target = input if target is None else target
             input = input.clone()
@@ -146,7 +157,7 @@ def prepare(
     present = ~np.isnan(x)
     notes = _missing(present)
     if likelihood == "auto":
-        family, why = choose(x[present], counts)
+        family, why = choose(x.ravel() if present.all() else x[present], counts)
         notes.append(why)
     else:
         family = named_family(likelihood) if isinstance(likelihood, str) else likelihood
@@ -192,9 +203,9 @@ def refuse(explain: Likelihood, x: np.ndarray) -> None:
 
 def choose(values: np.ndarray, counts: bool) -> tuple[Family | None, str]:
     """A likelihood for these values, flat and none missing, and the reason in words."""
-    if len(values) and np.isin(values, (0, 1)).all() and values.min() != values.max():
+    if len(values) and every(values, lambda v: (v == 0) | (v == 1)) and values.min() != values.max():
         return likelihoods.bernoulli, "all values are 0 or 1: Bernoulli likelihood"
-    whole = len(values) > 0 and values.min() >= 0 and bool((values == np.floor(values)).all())
+    whole = len(values) > 0 and values.min() >= 0 and every(values, lambda v: v == np.floor(v))
     if whole and counts and (values == 0).mean() >= 0.2 and values.var() > values.mean():
         return likelihoods.negative_binomial, (
             "whole numbers, many of them 0, that vary more than a Poisson's: negative binomial likelihood "
@@ -202,6 +213,11 @@ def choose(values: np.ndarray, counts: bool) -> tuple[Family | None, str]:
         )
     hint = ' (likelihood="negative_binomial" if they are counts)' if whole else ""
     return None, f"{'whole' if whole else 'real'} numbers: the method's likelihood for real numbers{hint}"
+
+
+def every(values: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> bool:
+    """Whether all values pass, looking no further than the first stretch with one that does not."""
+    return all(test(values[part]).all() for part in stretches(values))
 
 
 def named_family(name: str) -> Family:
@@ -256,6 +272,12 @@ def _brief(flags: np.ndarray) -> bool | tuple[bool, ...]:
     return bool(flags.flat[0]) if flags.all() or not flags.any() else tuple(flags.ravel().tolist())
 
 
+def stretches(x: np.ndarray, cells: int | None = None) -> list[slice]:
+    """Neighbouring rows, about that many values at a time, `CELLS` unless said."""
+    step = max(1, (cells or CELLS) // max(1, math.prod(x.shape[1:])))
+    return [slice(start, start + step) for start in range(0, max(1, len(x)), step)]
+
+
 def _affine(
     x: np.ndarray, present: np.ndarray, scaling: str, scaled: np.ndarray
 ) -> tuple[tuple[float, ...], tuple[float, ...], np.ndarray]:
@@ -270,19 +292,28 @@ def _affine(
     if scaling == "whole":
         present = present & scaled
     digits = np.finfo(x.dtype if x.dtype.kind == "f" else float).eps
-    half = x.astype(np.float64) / 2  # so that a range never overflows
-    low = np.where(present, half, np.inf).min(axis)
-    high = np.where(present, half, -np.inf).max(axis)
+    parts = stretches(x)
+
+    def halved(part: slice) -> tuple[np.ndarray, np.ndarray]:
+        return x[part].astype(np.float64) / 2, present[part]  # half, so that a range never overflows
+
+    low = np.min([np.where(here, half, np.inf).min(axis) for half, here in map(halved, parts)], 0)
+    high = np.max([np.where(here, half, -np.inf).max(axis) for half, here in map(halved, parts)], 0)
     empty = low > high
     low, high = np.where(empty, 0, low), np.where(empty, 0, high)
     reach = high - low
     # Of what varies, the range is what counts and not how far it is from 0: time stamps vary late.
     constant = reach <= 4 * digits * np.maximum(np.abs(low), np.abs(high))
     reach = np.where(constant, 1.0, reach)
-    unit = np.where(present, (half - low) / reach, 0)  # in [0, 1]: squares neither overflow nor vanish
+
+    def mean_of(function: Callable[[np.ndarray], np.ndarray]) -> Any:
+        """Of values in [0, 1], whose squares neither overflow nor vanish."""
+        found = (np.where(here, function((half - low) / reach), 0) for half, here in map(halved, parts))
+        return sum(each.sum(axis) for each in found) / count
+
     count = np.maximum(present.sum(axis), 1)
-    mean = unit.sum(axis) / count
-    spread = np.sqrt((np.where(present, unit - mean, 0) ** 2).sum(axis) / count)
+    mean = mean_of(lambda unit: unit)
+    spread = np.sqrt(mean_of(lambda unit: (unit - mean) ** 2))
     shift = 2 * (low + reach * mean)
     scale = np.where(constant, 1.0, reach * (2 * spread))
     if not scaled.all():

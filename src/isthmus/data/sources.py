@@ -96,12 +96,15 @@ def read(source: Any, *, size: Size | None = None) -> Table:
 
 
 def check_matrix(
-    values: np.ndarray | sparse.csr_matrix, columns: Sequence[str] | None = None, allow_missing: bool = True
+    values: np.ndarray | sparse.csr_matrix,
+    columns: Sequence[str] | None = None,
+    allow_missing: bool = True,
+    first: int = 0,
 ) -> None:
     """Raise `DataError` if the values cannot be trained on, naming the first cell that is at fault.
 
     They must be numbers, with a row and a column at least, finite in float32, and, unless `allow_missing`,
-    not NaN.
+    not NaN. `first` is the number of the first row.
     """
     _check_kind(values, "the data")
     if 0 in values.shape:
@@ -122,7 +125,7 @@ def check_matrix(
         value = cells[at]
         if hasattr(block, "tocoo"):
             at = tuple(axis[at[0]] for axis in block.tocoo().coords)
-        where = _place((start + at[0], *at[1:]), columns)
+        where = _place((first + start + at[0], *at[1:]), columns)
         if np.isnan(value):
             raise DataError(f"{where} is missing (NaN), and this needs complete rows; fill or drop them")
         what = "infinite" if np.isinf(value) else "too large for float32"
