@@ -18,7 +18,8 @@ would still lack (approximation), and what the encoder's lacks against that one 
 affine decoder z* is least squares, an affine function of x, and an affine encoder has no gap.
 
 **Intuition.** The decoder is a landscape, the encoder a map that says where on it you stand. A wrong map
-sends you near the place, and a few steps in the landscape correct it. A map of another landscape is paper.
+sends you near the place, and a few steps in the landscape correct it. A map of another landscape is waste
+paper.
 
 **When, and when not.** Search beside the encoder where every bit counts (compression, likelihoods) or part
 of a row is missing. Search alone, an auto-decoder, where rows come in shapes that no encoder reads, as

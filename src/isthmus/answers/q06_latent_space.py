@@ -12,7 +12,9 @@ two codes is a curved path among rows. What it holds is found by asking: neighbo
 
 the pull-back metric; shortest paths under G are geodesics. Any invertible map h may be inserted: f → h ∘ f,
 g → g ∘ h⁻¹ leaves the loss of a plain autoencoder as it was, so that axes, units and angles mean nothing by
-themselves. A prior (VAE) fixes scale and shape up to rotation; a penalty may fix axes.
+themselves. A prior (VAE) fixes scale and shape, up to maps that leave the prior as it is, rotations among
+them; a penalty may fix axes. How many directions rows vary in near any place, their intrinsic dimension, is
+read off the distances to the two nearest neighbours (TwoNN).
 
 **Intuition.** A map of a country: a good one keeps neighbours together, but the paper's inches are not
 miles, and the map could be redrawn at will.
@@ -24,8 +26,8 @@ Two dimensions for looking, more for using.
 
 **Pitfalls.** Probing on the rows the encoder was trained on. Reading clusters off a t-SNE picture. Holes:
 between two classes a plain autoencoder decodes what it never saw. A linear net's straight lines are
-cross-fades of its reconstructions, however deep. Comparing distances across models. Interpretation of a
-single axis of a model whose axes are arbitrary.
+cross-fades of its reconstructions, however deep. Spherical interpolation of codes that are no Gaussian.
+Comparing distances across models. Interpretation of a single axis of a model whose axes are arbitrary.
 
 **Sources.** Hinton and Salakhutdinov 2006, Science 313; Arvanitidis, Hansen and Hauberg 2018,
 arXiv:1710.11379; White 2016, arXiv:1609.04468 (spherical interpolation); Facco et al. 2017, Scientific

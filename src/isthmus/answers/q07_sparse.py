@@ -11,9 +11,10 @@ keeps the code small:
 
 **Mathematics.** It is sparse coding with the search for z replaced by one layer. The L1 norm is the convex
 stand-in for ‖z‖₀, the number of active entries; its price is shrinkage, since every active entry is pulled
-down by λ. Top-k sets ‖z‖₀ directly and shrinks nothing. JumpReLU learns a threshold for each unit and counts.
-If rows are sums of few atoms, and atoms are not too much alike, the atoms can be identified even where there
-are more of them than dimensions: few-term explanations are unique where many-term ones are not.
+down by λ. Top-k sets ‖z‖₀ directly and shrinks nothing. JumpReLU learns a threshold for each unit and pays
+for the number of those that pass it. If rows are sums of few atoms, and atoms are not too much alike, the
+atoms can be identified even where there are more of them than dimensions: few-term explanations are unique
+where many-term ones are not.
 
 **Intuition.** Describe a meal by a few words from a large vocabulary instead of by three numbers. Each word
 can afford to mean one thing.
@@ -24,10 +25,11 @@ presumes that the data *are* mixtures of few causes; on data that are not, it cu
 
 **Pitfalls.** With free column lengths the penalty is evaded: D grows, z shrinks, nothing is sparse (the
 control). Projecting the weights but not their gradient lets Adam's momentum fight the constraint. Compare
-methods at equal L0 only. Dead units must be counted over many rows, not one batch. More units than
-causes leave some dead or split; fewer merge causes. Low error is no evidence that atoms were found: below,
-the control explains the data *better*. And given rows enough, the control too finds the atoms, among many
-more active entries: what gives it away is the size of its code.
+methods at equal L0 only. Dead units must be counted over many rows, not one batch; they are revived by a
+loss of their own, on what the others leave unexplained. More units than causes leave some dead or split;
+fewer merge causes. Low error is no evidence that atoms were found: the control leaves less than the L1 row
+below. Given rows enough, the control too finds the atoms, among many more active entries; what gives
+it away is its code, far too small.
 
 **Sources.** Olshausen and Field 1996, Nature 381; Ng 2011, CS294A notes; Makhzani and Frey 2014,
 arXiv:1312.5663; Bricken et al. 2023, Towards Monosemanticity; Gao et al. 2024, arXiv:2406.04093;

@@ -12,9 +12,9 @@ Gaussian noise of variance σ² that mean is known (Tweedie, Miyasawa):
 
     E[x | x̃] = x̃ + σ² ∇ log p_σ(x̃)
 
-where p_σ is the density of the *noisy* data. So (r(x̃) − x̃)/σ² estimates the score, the gradient of the log
-density: denoising is density estimation without a normalising constant. For small σ this is
-an autoencoder with a penalty on ‖∂r/∂x‖². Repeated at many noise levels, it is a diffusion model.
+where p_σ is the density of the *noisy* data. So (r(x̃) − x̃)/σ² estimates the score, the gradient of the
+log density: denoising is density estimation without a normalising constant. For small σ, and where r(x) ≈
+x, this is an autoencoder with a penalty σ²‖∂r/∂x‖². Repeated at many noise levels, it is a diffusion model.
 
 **Intuition.** Noise moves a digit off the thin sheet where digits live. Whoever can bring it back knows the
 sheet, and vectors drawn from everywhere to it form the score's field.

@@ -10,19 +10,19 @@ reconstruction needs.
 
 For one sigmoid layer, z = σ(Wx + b): ‖J‖²_F = Σ_i (z_i (1 − z_i))² Σ_j W_ij².
 
-**Mathematics.** To first order f(x + ε) − f(x) = J ε, so for small noise of variance s² the expected shift
-of the code is s²‖J‖²_F: the penalty is the mean response to every direction alike. Reconstruction opposes
-it only along directions in which data vary. What remains are few large singular values of J, tangent to the
-data, and many near zero. A denoising autoencoder does the same to the whole map g∘f, through samples; the
-contractive one acts on f alone, and exactly.
+**Mathematics.** To first order f(x + ε) − f(x) = J ε, so for small noise of variance s² the expected
+squared shift of the code is s²‖J‖²_F: the penalty is the mean response to every direction alike.
+Reconstruction opposes it only along directions in which data vary. What remains are a few large singular
+values of J, along the data, and many smaller ones. A denoising autoencoder does the same to the whole map
+g∘f, through samples; the contractive one acts on f alone, through its derivatives.
 
 **Intuition.** Every direction costs a toll. Directions along which digits really differ are worth it; the
 others are closed.
 
 **When, and when not.** For features that should survive small disturbances, few labels, tangent directions
 of the data. It is *local*: it promises nothing for large noise, where denoising is simpler and as good. It
-costs a further backward pass. Where directions of nuisance are large, and not small noise, use
-augmentations or contrast.
+costs a further backward pass. Where directions of nuisance are large, and not small noise, use augmentation
+or contrastive learning.
 
 **Pitfalls.** The penalty must be differentiated: if the graph of the Jacobian is not kept (`create_graph`),
 its value is shown and nothing contracts (the control). Untied, the encoder can shrink while the decoder
@@ -178,5 +178,5 @@ def picture(models: dict[str, Autoencoder], rows: Grey) -> Picture:
         axis.legend()
         figure.suptitle("Contraction closes the directions that are not needed")
 
-    alt = "Singular values of the Jacobian: the contractive autoencoder's are the lowest."
+    alt = "Singular values of the Jacobian: beyond the first, the contractive autoencoder's are the lowest."
     return Picture("Singular values of the encoder's Jacobian", alt, draw)

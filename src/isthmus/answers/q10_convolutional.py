@@ -1,16 +1,17 @@
 """When should an autoencoder be convolutional?
 
 **In short.** When neighbours belong together and the same thing may appear anywhere: pictures, sound, maps.
-Then a convolution knows for nothing what a dense layer has to learn for every place anew. The gift reaches
-as far as the code is a picture too; a dense layer in the middle gives it back.
+Then a convolution knows from the start what a dense layer has to learn for every place anew. That lasts as
+long as the code is a picture too; a dense layer in the middle undoes it.
 
 **Definition.** Encoder and decoder are made of convolutions, (W * x)[i] = Σ_k W[k] x[i + k], the encoder's
 with strides that shrink the picture, the decoder's transposed. The code is either a vector, from a dense
 layer, or a small picture with a few channels.
 
 **Mathematics.** A convolution is the linear map that commutes with shifts: f(T x) = T f(x), with stride s
-for shifts by multiples of s, up to the border. Sharing takes the weights of a layer from (h w)² to k². The
-multiplications do not fall as far: every weight is used at each place.
+for shifts by multiples of s, up to the border. Between two pictures of h × w, sharing takes the weights of
+a layer from (h w)² to the m² of a kernel of m × m. The multiplications do not fall as far: every weight is
+used at each place.
 
 **Intuition.** A dense net has a specialist for each pixel and none who has seen the others' work. A
 convolution has one worker who walks across the picture.

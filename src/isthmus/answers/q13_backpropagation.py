@@ -15,7 +15,8 @@ Tied, W₂ = W₁ᵀ = Wᵀ, the one matrix gets the sum: ∂L/∂W = δ₁ xᵀ
 
 **Mathematics.** Reverse mode multiplies row vectors by Jacobians, so that a gradient costs about as much as
 two or three forward passes, whatever the number of weights; forward differences would cost a pass for each.
-For the sigmoid s′ = s(1 − s) ≤ ¼: every such layer shrinks δ, and deep sigmoid nets starve at the bottom.
+For the sigmoid s′ = s(1 − s) ≤ ¼: every such layer shrinks δ unless its weights are large, and deep sigmoid
+nets starve at the bottom.
 
 **Intuition.** δ is blame. The output's blame is its error; a hidden unit's blame is that of the units which
 it feeds, weighted by how strongly it feeds them, times how far it can still move. A weight changes by the
@@ -28,7 +29,7 @@ true derivative, which is zero almost everywhere.
 **Pitfalls.** Forgetting one of the two terms of a tied matrix still goes downhill for a while, and ends in
 a worse place. Copies of a weight are not ties: they drift apart. Check gradients against central
 differences in double precision, (L(w + ε) − L(w − ε)) / 2ε with ε ≈ 10⁻⁵; in single precision the
-difference has no digits left. Check at random weights, not at zero, where symmetry hides errors.
+difference has hardly a digit left. Check at random weights, not at zero, where symmetry hides errors.
 
 **Sources.** Rumelhart, Hinton and Williams 1986, Nature 323, and Parallel Distributed Processing 1, chapter
 8 (the 8-3-8 encoder); Griewank and Walther 2008, Evaluating Derivatives; Bengio, Léonard and Courville

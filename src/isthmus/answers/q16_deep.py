@@ -15,16 +15,16 @@ explodes.
 
 Both hold their size where σ_w² E[s²] ≈ 1 and σ_w² E[s′²] ≈ 1: σ_w² = 2 for ReLU (He), 1 for tanh (Glorot),
 16 for the sigmoid, whose slope is at most ¼. PyTorch draws its linear layers with σ_w² = 1/3: over eight
-layers of sigmoids the gradient falls by (1/3 · 1/16)^(8/2), about six powers of ten.
+layers of sigmoids the gradient falls by (1/3 · 1/16)^(8/2), six to seven powers of ten.
 
 **Intuition.** A rumour through eight people, each of whom whispers at half the volume: the last hears
 silence and says what people usually say.
 
 **When, and when not.** Suited weights always; they cost nothing. Batch normalisation where batches are
 large, layer normalisation where they are not. Residual blocks beyond some ten layers. Warm-up and clipping
-for recurrent nets and attention. Greedy pretraining, which made deep nets possible in 2006, where labels of
-a related task are few; a well-drawn ReLU net no longer needs it. And first ask whether depth pays: beside
-the error stands that of a shallow net.
+for recurrent nets and attention. Greedy pretraining, which made deep nets possible in 2006, where labels
+are few; a well-drawn ReLU net no longer needs it. And first ask whether depth pays: PCA stands in the
+table, and after these few epochs none of the deep nets is clearly better.
 
 **Pitfalls.** A loss that falls from its first value to that of the mean predictor and stays looks like
 learning: put the mean beside it. Adam divides by the size of the gradient and hides that it vanished;

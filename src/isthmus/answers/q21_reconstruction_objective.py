@@ -17,8 +17,9 @@ a KL term.
     Poisson               μ − x log μ + log x!,                   x = 0, 1, 2, …
     discretised logistic  −log [σ((x + δ − m)/s) − σ((x − δ − m)/s)],  x on a grid of step 2δ
 
-At the optimum a Gaussian's σ² *is* the mean squared error, so its loss becomes ½ d log(MSE) + a constant:
-halving the error is worth the same number of nats whatever it was.
+At the ends of the grid the tails of the discretised logistic are open, or it would not sum to one. At the
+optimum a Gaussian's σ² *is* the mean squared error, so its loss becomes ½ d log(MSE) + a constant: halving
+the error is worth the same number of nats whatever it was.
 
 **Intuition.** σ is the price of an error. Fix it at 1 for data of variance 0.05, and every error is cheap:
 in a VAE the code costs more than it saves, and collapses. Learn it, and the price follows the data.

@@ -11,7 +11,8 @@ pixels.
 **Mathematics.** Let P be a permutation of pixels. For every dense net f there is one with the same loss on
 shuffled data, f ∘ P⁻¹ and P ∘ g: permute the columns of the first matrix and the rows of the last. Initial
 weights are drawn alike for all columns, and Adam treats all alike, so even training is the same in
-distribution. A convolution has no such partner, for P W P⁻¹ is no convolution unless P is a shift.
+distribution. A convolution has no such partner, for P W P⁻¹ is no convolution, unless P is a shift, a
+mirroring or a quarter turn.
 
 **Intuition.** Read a book whose letters were all put in a fixed wrong order. One reader memorises
 positions, and it is all the same to him. The other reads words.

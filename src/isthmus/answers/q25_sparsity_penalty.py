@@ -12,11 +12,12 @@ entries too small.
 
 with ρ̂_j the mean activation of unit j over the batch, and units in (0, 1) for the KL.
 
-**Mathematics.** With orthonormal atoms, the minimum of ½(z − a)² + λ|z| is soft thresholding, max(a − λ, 0):
-small entries vanish *and* large ones lose λ. The L1 norm cannot tell silence from shrinkage. Counting gives
-hard thresholding, which keeps a as it is, but has no gradient: top-k passes the gradient through the kept
-entries, JumpReLU estimates that of its thresholds. The KL bounds how often a unit is on over *rows* (lifetime
-sparsity), while L1 and top-k bound how many are on in *one* row (population sparsity).
+**Mathematics.** With orthonormal atoms, the minimum of ½(z − a)² + λz over z ≥ 0 is soft thresholding,
+max(a − λ, 0): small entries vanish *and* large ones lose λ. The L1 norm cannot tell silence from shrinkage.
+Counting gives hard thresholding, which keeps a as it is, but has no gradient: top-k passes the gradient
+through the kept entries, JumpReLU estimates that of its thresholds. The KL bounds how often a unit is on
+over *rows* (lifetime sparsity), while L1 and top-k bound how many are on in *one* row (population
+sparsity).
 
 **Intuition.** L1 taxes every word you say, so you say fewer, and more quietly. Top-k gives you k words.
 
@@ -24,10 +25,11 @@ sparsity), while L1 and top-k bound how many are on in *one* row (population spa
 compared at equal L0. JumpReLU where rows differ in how many causes they have. The KL where
 no unit should stay dead or always on, with sigmoid units.
 
-**Pitfalls.** Summed over units, not averaged: divided by the number of units, the same λ means nothing (the
-control). The KL needs the mean over a *batch* of more than about 10/ρ rows; taken within a row it is another
-penalty. Too strong a β satisfies the rate by a *constant* ρ in every unit, which is no code at all: look at
-the error and at Hoyer's sparseness as well. Amplitudes under L1 are biased and must be refitted to be read.
+**Pitfalls.** Penalties are summed over units, not averaged: divided by their number, the same weight does
+next to nothing (the control). The KL needs the mean over a *batch* of more than about 10/ρ rows; taken
+within a row it is another penalty. Too strong a β satisfies the rate by a *constant* ρ in every unit, which
+is no code at all: look at the error and at Hoyer's sparseness as well (0 where all entries are equal, 1
+where one alone is active). Amplitudes under L1 are biased and must be refitted to be read.
 
 **Sources.** Olshausen and Field 1996, Nature 381; Tibshirani 1996, Journal of the Royal Statistical Society B
 58; Ng 2011, CS294A notes; Hoyer 2004, Journal of Machine Learning Research 5; Gao et al. 2024,

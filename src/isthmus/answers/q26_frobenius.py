@@ -29,7 +29,8 @@ over the batch. The spectral norm bounds the worst direction instead of the sum.
 activation and for one layer. Probes belong on the side of the code for vector-Jacobian products; on the
 other side they need a forward-mode product. Rescaling: for z → c z, with the decoder divided by c, the
 penalty is multiplied by c² and no reconstruction changes; without tied weights or unit norms it measures
-nothing. Compare with weight decay of like strength: below it lowers the norm almost as far.
+nothing. Compare with weight decay of like strength: below it lowers the norm almost as far and leaves no
+more directions open, at a larger error.
 
 **Sources.** Rifai et al. 2011, ICML; Rifai et al. 2011, ECML (CAE+H); Hutchinson 1990, Communications in
 Statistics 19; Hoffman, Roberts and Yaida 2019, arXiv:1908.02729.

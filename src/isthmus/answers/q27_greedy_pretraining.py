@@ -26,10 +26,10 @@ First let neighbours practise in pairs; afterwards a whisper is enough.
 regularises (Erhan et al.); sigmoid or stochastic units; training a layer at a time in little memory.
 Otherwise take a proper start, normalisation and residual connections.
 
-**Pitfalls.** Proving it against a bad start alone: show the good one too (third row). Unequal compute. A
-sigmoid in the code layer caps the error. A net that "trains" at exactly the mean's error has learned the
-mean (the control). Decoders must explain codes in their own range. Pretraining without fine-tuning is not
-the method.
+**Pitfalls.** Proving it against a bad start alone: show the good one too (the row of ReLU). Unequal
+compute. A sigmoid in the code layer caps the error. A net that "trains" at exactly the mean's error has
+learned the mean (the control). Decoders must explain codes in their own range. Pretraining without
+fine-tuning is not the method.
 
 **Sources.** Hinton and Salakhutdinov 2006, Science 313; Bengio et al. 2007, NeurIPS 19; Erhan et al. 2010,
 JMLR 11; Glorot and Bengio 2010, AISTATS; He et al. 2015, arXiv:1502.01852.

@@ -17,17 +17,20 @@ be caught in a worse minimum, from any start.
 changing it: the net knows which plane to project on, and has no reason to prefer one pair of axes in it.
 
 **When, and when not.** With a linear decoder and one hidden layer, even a sigmoid encoder cannot beat PCA
-(Bourlard and Kamp); depth and a non-linear decoder can. A linear VAE is probabilistic PCA, and its KL term
-does single out scales, though not rotations. Ordered codes (nested dropout), or a tied net with a penalty
-that differs by coordinate, recover the axes themselves.
+(Bourlard and Kamp); depth and a non-linear decoder can. A linear VAE is probabilistic PCA: its KL term
+fixes the scales, and, since its posterior is diagonal, the axes too (Lucas et al.). Ordered codes (nested
+dropout), or a tied net with a penalty that differs by coordinate, recover the axes themselves. An equal L2
+penalty on A and B does not turn the columns of B; its left singular vectors are then the principal
+directions (Kunin et al.).
 
-**Pitfalls.** Compare subspaces by principal angles, never weights by their values. Without biases the net is
-PCA of *uncentred* data. First-order optimisers stop short: here Adam alone ends at an error some per cent
-above the least, with one direction of its subspace still tens of degrees off; L-BFGS closes the gap. An error
-*below* PCA's on the training set is impossible, and means that data or metric are wrong.
+**Pitfalls.** Compare subspaces by principal angles, never weights by their values. Without biases the net
+is PCA of *uncentred* data. First-order optimisers stop short: here Adam alone ends at an error one or two
+per cent above the least, with one direction of its subspace still tens of degrees off; L-BFGS closes the
+gap. An error *below* PCA's on the training set is impossible, and means that data or metric are wrong.
 
 **Sources.** Baldi and Hornik 1989, Neural Networks 2; Bourlard and Kamp 1988, Biological Cybernetics 59;
-Eckart and Young 1936, Psychometrika 1; Lucas et al. 2019, arXiv:1911.02469.
+Eckart and Young 1936, Psychometrika 1; Kunin et al. 2019, arXiv:1901.08168; Lucas et al. 2019,
+arXiv:1911.02469.
 """
 
 from __future__ import annotations

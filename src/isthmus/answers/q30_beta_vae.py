@@ -31,8 +31,9 @@ more: without inductive bias it is impossible to identify factors, and on benchm
 
 **Pitfalls.** β means nothing without its units: with the likelihood averaged over d pixels, "β = 1" is β =
 d, and the code collapses. The same holds for a decoder variance set by hand. Comparing ELBOs across β. A
-metric of disentanglement from one seed, or from another definition of the same name (two public MIGs differ
-by a factor of two).
+metric of disentanglement, as the mutual information gap (MIG: how much more one dimension knows of a factor
+than the next best, as a share of its entropy), from one seed, or from another definition of the same name
+(two public MIGs differ by a factor of two).
 
 **Sources.** Higgins et al. 2017, β-VAE, ICLR; Burgess et al. 2018, arXiv:1804.03599; Alemi et al. 2018,
 arXiv:1711.00464; Rolínek et al. 2019, arXiv:1812.06775; Locatello et al. 2019, arXiv:1811.12359.

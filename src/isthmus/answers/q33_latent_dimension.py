@@ -24,10 +24,10 @@ counts axes; the autoencoder counts what must be said.
 classifier: larger, by held-out accuracy. Generation: a VAE with room to spare, which prunes itself, though
 not to exactly m. One net for all k: nested dropout. Two dimensions are for plotting only.
 
-**Pitfalls.** An under-trained wide net: an err(k) above PCA's says that training failed, not that k is
-wrong. A net without non-linearity is PCA at any depth. "95 % of variance" overstates m for curved data.
-Counting active units of a plain autoencoder: a threshold means nothing where codes have no unit. Choosing k
-on test rows.
+**Pitfalls.** An under-trained wide net: an err(k) above PCA's says that training is not at its end, not
+that k is wrong (as for the widest code of digits below). A net without non-linearity is PCA at any depth.
+"95 % of variance" overstates m for curved data. Counting active units of a plain autoencoder: a threshold
+means nothing where codes have no unit. Choosing k on test rows.
 
 **Sources.** Facco et al. 2017, Scientific Reports 7 (TwoNN); Levina and Bickel 2005, NeurIPS; Burda et al.
 2016, arXiv:1509.00519 (active units); Lucas et al. 2019, arXiv:1911.02469; Rippel et al. 2014,
@@ -148,6 +148,6 @@ def picture(bent: Curve, digits: Curve) -> Picture:
 
     alt = (
         "Held-out error against the size of the code. On the surface the autoencoder's curve drops at 3 and "
-        "is flat afterwards; PCA's goes on falling. On digits it lies below PCA's at small codes."
+        "falls little afterwards; PCA's goes on falling. On digits it lies below PCA's at small codes."
     )
     return Picture("Error against dimension", alt, draw, (8.6, 3.8))

@@ -1,7 +1,7 @@
 """What does the KL term of a variational autoencoder do, and what is it made of?
 
-**In short.** It charges the encoder, in nats, for every bit of certainty about the code beyond the prior. It
-keeps posteriors overlapping and all codes together near the prior, so that a draw from the prior decodes to
+**In short.** It charges the encoder, in nats, for all certainty about the code beyond the prior. It keeps
+posteriors overlapping and all codes together near the prior, so that a draw from the prior decodes to
 something like data. It is the rate of the code, and it is more than the information in it: the rest is the
 distance of all codes together from the prior.
 
@@ -15,8 +15,8 @@ N(0, I) it has a closed form, a sum over dimensions:
     E_n KL(q(z | x_n) ‖ p(z)) = I(n; z) + KL(q(z) ‖ p(z))
     KL(q(z) ‖ p(z)) = TC(z) + Σ_j KL(q(z_j) ‖ p(z_j))
 
-The information I(n; z) cannot exceed log N, for a code can at most name the row. So a KL of 25 nats on 60
-000 rows (log N = 11) holds at least 14 nats of mismatch with the prior. The total correlation TC is what
+The information I(n; z) cannot exceed log N, for a code can at most name the row. So a KL of 25 nats on
+60,000 rows (log N = 11) holds at least 14 nats of mismatch with the prior. The total correlation TC is what
 β-TCVAE weighs alone.
 
 **Intuition.** Each row rents a place in code space. A small place is dear, and one far from the centre too.
@@ -27,10 +27,10 @@ back: its posterior is the prior.
 dimension for nothing; β weighs the whole. A learned prior (mixture, flow) lowers KL(q(z) ‖ p(z)) and leaves
 the information alone. Without a closed form, log q − log p at draws is unbiased.
 
-**Pitfalls.** A library's divergence of Normals comes per dimension: where the sum is forgotten and a mean is
-taken, the term is d times too weak, codes leave the prior, and the "ELBO" is no bound. The same in reverse:
-a likelihood averaged over pixels makes the term as many times too strong. Free bits per row instead of per
-batch. The annealed loss reported as test ELBO.
+**Pitfalls.** A library's divergence of Normals comes per dimension: where the sum is forgotten and a mean
+is taken, the term of a code of d numbers is d times too weak, codes leave the prior, and the "ELBO" is no
+bound. The same in reverse: a likelihood averaged over pixels makes the term as many times too strong. Free
+bits per row instead of per batch. The annealed loss reported as test ELBO.
 
 **Sources.** Kingma and Welling 2014, arXiv:1312.6114; Hoffman and Johnson 2016, ELBO surgery, NeurIPS
 workshop; Chen et al. 2018, arXiv:1802.04942; Kingma et al. 2016, arXiv:1606.04934 (free bits).

@@ -25,8 +25,8 @@ can be stored in one real number.
 language, give it a page with misprints.
 
 **When, and when not.** Few rows: fewer units, noise, weight decay, early stopping by a held-out term. Wide
-codes: noise or sparsity always. Anomaly detection suffers most, for an identity reproduces anomalies. Where
-the code is far below the data's dimension, neither audit matters.
+codes: noise or sparsity always. Anomaly detection suffers most, for an identity reproduces anomalies. A
+code far narrower than the data cannot copy everything; it can still overfit.
 
 **Pitfalls.** Lowest held-out error as the criterion among wide nets: the identity wins. Corrupting input
 *and* target. Noise on pixels that are constant in the data: even an identity in spirit cannot reproduce what
@@ -114,7 +114,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     ]
     tables = [
         Table(
-            "What is reproduced: 0 is all of it",
+            "FVU: 0 is reproduced whole, 1 no better than a constant; ratio: 1 lets the noise through",
             ["", "FVU, held-out digits", "denoising ratio", "FVU, shuffled pixels"],
             rows + [[name, *found] for name, found in audits.items()],
         ),

@@ -12,10 +12,10 @@ with biases c_l of its own. W_l is *one* parameter, used twice.
 **Mathematics.** The gradient of a shared parameter is the sum over its uses: ∂L/∂W = (∂L/∂W)_enc +
 (∂L/∂W_dec)ᵀ. For one linear layer x̂ = Wᵀ W x with squared error, the minimum has orthonormal rows on the
 principal subspace, Wᵀ W = its projector: tying costs nothing, and it removes the freedom (A, B) → (Q A, B
-Q⁻¹) except for rotations. It thus also forbids shrinking the encoder while the decoder grows, which
-penalties on the code or its Jacobian rely on. The transpose is the *adjoint*, and not the inverse: it
-inverts only an orthogonal W. A convolution shares weights too, over positions; tied to its transpose it
-shares both ways.
+Q⁻¹) except for rotations. It thus also forbids shrinking the encoder while the decoder grows; penalties on
+the code or its Jacobian rely on that. The transpose is the *adjoint*, and not the inverse: it inverts only
+an orthogonal W. A convolution shares weights too, over positions; tied to its transpose it shares both
+ways.
 
 **Intuition.** What a detector looks for is also what its unit draws. One template for reading and for
 writing.
@@ -27,9 +27,9 @@ no transpose. A tied start with free weights afterwards is a common compromise.
 
 **Pitfalls.** A *copy* (`.data`, `clone`) at construction is untied after the first step, although it looks
 right then (the control). Registered twice, a parameter may be decayed or counted twice. Deep copies, device
-moves and checkpoints must keep the tie: check storage, not equality. A copy still helps as a *start*: below
-it keeps most of the gain with few rows, and passes the tied net with many. Sigmoid nets need a larger
-start.
+moves and checkpoints must keep the tie: check storage, not equality. A copy still helps as a *start*: the
+control keeps most of the gain with few rows, and passes the tied net with many. And the table compares two
+nets only: on pictures so small, PCA with as many numbers beats both. Sigmoid nets need a larger start.
 
 **Sources.** Bengio et al. 2007, NeurIPS 19; Vincent et al. 2010, JMLR 11; LeCun et al. 1998, Proceedings of
 the IEEE 86; Press and Wolf 2017, arXiv:1608.05859.

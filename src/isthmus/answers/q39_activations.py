@@ -1,4 +1,4 @@
-"""Which activations belong into an autoencoder, and where?
+"""Which activations belong in an autoencoder, and where?
 
 **In short.** Inside: any that passes a gradient, ReLU or a smooth relative by default, with weights whose
 initial size suits it. On the code: none, unless the code must be sparse, bounded or discrete. On the output:

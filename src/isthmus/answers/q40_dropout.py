@@ -12,25 +12,26 @@ its mean is unchanged; at rest nothing is dropped.
 
     E ‖x − W (m ⊙ z) / (1 − p)‖² = ‖x − W z‖² + p / (1 − p) Σ_j z_j² ‖w_j‖²
 
-so that dropout on the code is a penalty: product of code and column, which acts like a nuclear norm on W A
-(Cavazza et al.) and makes all units equally important. Nested dropout draws b and keeps z_1 … z_b. The loss
+so that dropout on the code is a penalty: product of code and column, which, for z = A x, acts like a
+nuclear norm on W A (Cavazza et al.) and makes all units equally important. Nested dropout draws b and keeps
+z_1 … z_b. The loss
 
     Σ_b P(b) E ‖x − W_b z_b‖²
 
-is least when every leading part spans the leading principal axes: in the linear case W's columns *are* these
-axes, in order, not merely a basis of their span.
+is least when every leading part spans the leading principal axes: in the linear case W's columns lie
+*along* these axes, in order, and are not merely a basis of their span.
 
 **Intuition.** A team whose members may each be absent makes everyone learn everything. A team that is always
 sent home from the back of the queue puts its best first.
 
 **When, and when not.** Hidden layers: small rates, 0.1 to 0.3, and few rows; with many rows it only slows.
-Input: yes, that is masking noise. Code: no, least of all a code of two numbers; use nested dropout where the
-size should be chosen afterwards. Dropout kept on at test time gives a spread of reconstructions (Gal and
-Ghahramani); whether that tracks the error must be measured, for on small digits it does not.
+Input: yes, that is masking noise. Code: no, least of all a code of two numbers; use nested dropout where
+the size should be chosen afterwards. Dropout kept on at test time gives a spread of reconstructions (Gal
+and Ghahramani); whether that tracks the error must be measured.
 
 **Pitfalls.** Masks without the division, or dividing twice: the decoder at rest then sees codes of another
-size. Embedding in training mode. Beside batch normalisation the variances disagree between training and
-rest. Rescaling nested masks: the first numbers would change their meaning with the cut.
+size. Computing codes with dropout still on. Beside batch normalisation the variances disagree between
+training and rest. Rescaling nested masks: the first numbers would change their meaning with the cut.
 
 **Sources.** Srivastava et al. 2014, JMLR 15; Rippel, Gelbart and Adams 2014, arXiv:1402.0915; Cavazza et al.
 2018, arXiv:1710.05092; Gal and Ghahramani 2016, arXiv:1506.02142.

@@ -2,8 +2,8 @@
 
 **In short.** By whose Jacobian they hold down. The contractive autoencoder penalises the encoder's ∂z/∂x,
 the regularised autoencoder the decoder's ∂x̂/∂z, the reconstruction contractive one that of both together.
-Each is evaded by the parts it does not see. A denoising autoencoder does it without derivatives: small noise
-*is* a penalty on the Jacobian of the reconstruction, plus a curvature term.
+The first two are evaded by the half they do not see. A denoising autoencoder does it without derivatives:
+small noise *is* a penalty on the Jacobian of the reconstruction, plus a curvature term.
 
 **Definition.** With f the encoder, g the decoder, r = g ∘ f:
 

@@ -33,8 +33,8 @@ one that has been tested: stopping, resuming and mixed precision are where error
 **Pitfalls.** Gradients that are not set to zero add up over steps: the loss still falls for a while. A
 resumed run that restores only weights starts Adam anew and draws another order; it does not repeat the run
 that was interrupted. A last batch of few rows weighs as much as a full one, and batch normalisation fails
-on a single row. When gradients of m batches are gathered, divide by m. Choosing weights by the training
-loss, or by test rows, is choosing by luck. Held-out terms need `eval()`.
+on a single row. When gradients of m batches are gathered, divide by m. Weights chosen by the training loss
+are overfitted ones; chosen by test rows, they report an error too good. Held-out terms need `eval()`.
 
 **Sources.** Robbins and Monro 1951, Annals of Mathematical Statistics 22; Kingma and Ba 2015,
 arXiv:1412.6980 (Adam); Bottou 2012, Stochastic Gradient Descent Tricks; Prechelt 1998, Early Stopping – But

@@ -11,16 +11,18 @@ perplexity exp H(p_i), about its number of neighbours; p_ij = (p_{j|i} + p_{i|j}
     q_ij ∝ 1 / (1 + ‖y_i − y_j‖²),   min_y KL(P ‖ Q) = Σ_ij p_ij log p_ij / q_ij
 
 **Mathematics.** KL(P ‖ Q) is dear where p is large and q small, a neighbour torn away, and cheap the other
-way round: the map may put strangers side by side. The heavy tail of q gives room: a ball in ten dimensions
-has more neighbours at a moderate distance than a disc can hold (crowding). Early exaggeration multiplies p
-by 12 in the first 250 steps so that groups find one another; the loss in that phase is another one.
+way round: the map may put strangers side by side. Trustworthiness falls with neighbours on the map that are
+no neighbours among the codes, continuity with those that the map has lost. The heavy tail of q gives room:
+a ball in ten dimensions has more neighbours at a moderate distance than a disc can hold (crowding). Early
+exaggeration multiplies p by 12 in the first 250 steps so that groups find one another; the loss in that
+phase is another one.
 
 **Intuition.** Springs between neighbours, and everyone pushes everyone else a little. Inflate the plane
 until it is quiet.
 
 **When, and when not.** To look at codes: clusters, outliers, labels that lie. Not as features, not to
-measure, not to choose between models. From about 50 dimensions reduce first; the autoencoder does. UMAP is a
-relative with negative sampling; PCA keeps distances at large.
+measure, not to choose between models. From about 50 dimensions reduce first; the autoencoder does. UMAP is
+a relative with negative sampling; PCA keeps the large distances.
 
 **Pitfalls.** Stopping within early exaggeration. A random start: begin from PCA, and larger structure is
 less arbitrary. One perplexity only. Clusters in pure noise at small perplexity. Codes whose dimensions have

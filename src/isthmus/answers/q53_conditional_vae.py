@@ -23,10 +23,11 @@ shrinks too, and so may the gain of imperfect models.
 with a known nuisance (batch, device, speaker) that should leave the code. Without labels for most rows: the
 semi-supervised M2 model. It does not make z causal: what merely goes with the label leaves the code as well.
 
-**Pitfalls.** Giving the label to the encoder alone: the samples ignore it. Giving it to the decoder alone: z
-may keep it, and the decoder may then ignore the label. Judging whether samples are of their class with the
-same net that was trained. A probe tells whether z still holds y; near chance is the goal, and an
-unconditional model beside it shows that the probe can see. A powerful decoder ignores z instead.
+**Pitfalls.** Giving the label to the encoder alone: the samples ignore it. Giving it to the decoder alone:
+z may keep it, and the decoder may then ignore the label. Judging whether samples are of their class with
+the same net that was trained. A probe tells whether z still holds y; near chance is the goal (at the size
+of the quick experiment it stays above), and an unconditional model beside it shows that the probe can see.
+A powerful decoder ignores z instead.
 
 **Sources.** Sohn, Lee and Yan 2015, Learning Structured Output Representation using Deep Conditional
 Generative Models, NeurIPS; Kingma et al. 2014, arXiv:1406.5298 (M2, figure 1: style against class).

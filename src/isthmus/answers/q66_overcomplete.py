@@ -27,9 +27,10 @@ causes. Not for compression, where the code must be narrow anyway. A variational
 not width, and may be wide too.
 
 **Pitfalls.** Judging by the reconstruction error: the best is the useless one (first row of the table).
-Early stopping and ReLUs regularise a little, and hide the problem. Constant pixels make noise impossible to
+Early stopping and ReLUs regularise a little, and hide the problem: the linear net below is short of 1 only
+because it has not yet learned the directions of little variance. Constant pixels make noise impossible to
 copy even for the identity: judge noise where data vary. An under-complete net copies too, if it is deep and
-rows are few: that is memory. Sparsity alone removes little noise, and a strong L1 even adds some.
+rows are few: that is memory. Sparsity alone removes less noise, and a strong L1 may even add some.
 
 **Sources.** Ranzato et al. 2007, NeurIPS 19; Vincent et al. 2008, ICML; Alain and Bengio 2014, JMLR 15;
 Bengio, Courville and Vincent 2013, IEEE PAMI 35; Goodfellow, Bengio and Courville 2016, Deep Learning, ch.
