@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -130,7 +130,12 @@ class Preparation:
 
 
 def prepare(
-    x: np.ndarray, likelihood: Family | str = "auto", scaling: str = "auto", *, counts: bool = False
+    x: np.ndarray,
+    likelihood: Family | str = "auto",
+    scaling: str = "auto",
+    *,
+    counts: bool = False,
+    cells: Sequence[int] | None = None,
 ) -> tuple[Preparation, Family | None]:
     """Look at training rows and decide: how to scale them, and which likelihood explains them.
 
@@ -143,6 +148,7 @@ def prepare(
             "none", or "auto": columns for tables, whole for images, none for 0/1 and for what lies in a known
             range. With "columns" a model of real numbers does not notice in which units they were measured.
         counts: whether whole numbers may be taken for counts: what came in was of an integer type.
+        cells: columns, one for each cell of a row as it came, where a class has become several.
 
     Raises:
         DataError: for an unknown name, and where the likelihood cannot explain a value.
@@ -155,7 +161,7 @@ def prepare(
     x = x[:, None] if grey else x
     shape = x.shape[1:]
     present = ~np.isnan(x)
-    notes = _missing(present)
+    notes = _missing(present if cells is None else present[:, list(cells)])
     if likelihood == "auto":
         family, why = choose(x.ravel() if present.all() else x[present], counts)
         notes.append(why)

@@ -81,6 +81,11 @@ class Schema:
         return found
 
     @property
+    def cells(self) -> list[int]:
+        """Where each learned column begins in an encoded row: one number for each cell."""
+        return [place.start for place in self.places.values()]
+
+    @property
     def blocks(self) -> tuple[slice, ...]:
         """Where each category stands in an encoded row."""
         return tuple(self.places[column.name] for column in self.learned if column.kind == "category")

@@ -6,6 +6,7 @@ import copy
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reading):
         kind = getattr(values_of(X) if self.schema_ is None else x, "dtype", np.dtype(float))
         counts = np.issubdtype(kind, np.integer) and kind != np.uint8
         look: Any = prepare_blocks if isinstance(x, Blocks) else prepare
+        if self.schema_ is not None:
+            look = partial(prepare, cells=self.schema_.cells)
         preparation, family = look(x, likelihood, self.scaling, counts=counts)
         self.preparation_ = replace(preparation, bytes=kind == np.uint8)
         batch_size, epochs, steps = lengths(len(x), self.batch_size, self.epochs)

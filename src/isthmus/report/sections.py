@@ -259,7 +259,8 @@ def _plates(*plates: Plate | None) -> list[Block]:
 
 
 def _missing(study: Study) -> str:
-    share = float(np.isnan(study.learned).mean())
+    gone = np.isnan(study.learned)
+    share = float((gone if study.schema is None else gone[:, study.schema.cells]).mean())
     return f"{percent(share)} of the values to learn from" if share else "none among those to learn from"
 
 
