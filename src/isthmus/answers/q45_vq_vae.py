@@ -13,9 +13,9 @@ means; the third, with β = 0.25, keeps features near their entry.
 
 **Mathematics.** argmin has no derivative; straight through, ∂z_q/∂z_e is taken to be 1, so the encoder is
 told what the decoder would like z_q to be. The rotation trick turns that gradient with the vector. Running
-means N ← γN + (1 − γ)n, m likewise, e = m/N are online k-means. Seen as a VAE, the posterior is one word,
-and under a uniform prior its KL is the constant log K; under a learned prior p(k), −log p(k) − log p(x | k)
-bounds −log p(x).
+means N ← γN + (1 − γ)n, m likewise, e = m/N are online k-means. Seen as a VAE, the posterior is one word, and
+under a uniform prior its KL is the constant log K a place; under a learned prior p(k), −log p(k) − log p(x |
+k) bounds −log p(x).
 
 **Intuition.** A phrase book for pictures. A phrase that nobody says is never corrected, and so never said:
 the few that were near the data at the start take all. Hence words start *at* features (k-means), and
