@@ -7,7 +7,7 @@ and the number of rows, the width and the weights of terms are choices that no u
 **Definition.** Four claims that can be measured. *Identifiability*: whether two equally good fits agree about
 the code. *Novelty*: whether error ranks unseen kinds of rows above known ones (AUROC). *Detail*: power of
 reconstructions at high spatial frequencies, as a share of the data's. *Relevance*: whether what is kept
-serves a task.
+serves a task (question 68). The first three are measured below.
 
 **Mathematics.** Let R be a rotation. Take z' = R z, the decoder g(Rᵀ z') and the posterior N(Rμ, R Σ Rᵀ).
 Under a prior N(0, I) neither term of the ELBO changes,

@@ -22,13 +22,13 @@ labels. For a likelihood, for missing values, for telling how sure a code is: a 
 discrepancy without a player (MMD, sliced) does the same and does not circle; a VAE with a calibrated
 variance matches well too.
 
-**Pitfalls.** log(1 − D) for the encoder: no gradient once the critic is sure. The encoder cut off from
-the critic, as by a detached code (the control): it reconstructs best and its codes are anywhere. The
-encoder moved by the critic's own step. Batch statistics over draws and codes together. Too much momentum:
+**Pitfalls.** log(1 − D) for the encoder: no gradient once the critic is sure. The encoder cut off from the
+critic, as by a detached code (the control): it rebuilds like a plain autoencoder and its codes are anywhere.
+The encoder moved by the critic's own step. Batch statistics over draws and codes together. Too much momentum:
 players circle. A critic as fast as the autoencoder: where it pushes turns sooner than the decoder follows,
-and its opinion of fourteen hundred rows is soon learned by heart; on these digits the error was half as
-large again as the autoencoder's with it, and a third with one of a fifth of the rate. A shape with gaps, as
-the ring, needs a sharper critic than a round one. Parzen windows as a likelihood. Samples judged without the
+and its opinion of fourteen hundred rows is soon learned by heart; on these digits the error was half as large
+again as the autoencoder's with it, and a third with one of a fifth of the rate. A shape with gaps, as the
+ring, needs a sharper critic than a round one. Parzen windows as a likelihood. Samples judged without the
 match of codes, or the match without reconstruction: codes that ignore rows match perfectly.
 
 **Sources.** Makhzani et al. 2015, arXiv:1511.05644; Goodfellow et al. 2014, arXiv:1406.2661; Tolstikhin
@@ -164,7 +164,8 @@ def of_rows(data: Grey, budget: Budget, bug: bool) -> Evidence:
     ]
     mean = squared(data.test, np.broadcast_to(data.train.mean(0), data.test.shape))
     floor = frechet_distance(data.train[: len(data.test)], data.test)
-    rows = [line("mean of training rows", mean, None, None, None)]
+    constant = frechet_distance(np.broadcast_to(data.train.mean(0), data.test.shape), data.test)
+    rows = [line("mean of training rows", mean, None, None, constant)]
     rows += [line(name, *values) for name, values in seen.items()]
     rows += [line("training rows themselves", None, None, None, floor)]
     columns = ["", "‖x − x̂‖²", "MMD² from N(0, I)", "deviation", "Fréchet distance of samples"]

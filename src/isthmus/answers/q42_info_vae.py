@@ -12,9 +12,10 @@ of two samples by a kernel, without densities and without a critic.
 α = 0, λ = 1 is the VAE; α = 1 is the MMD-VAE, close to a Wasserstein autoencoder with random codes.
 
 **Mathematics.** MMD²(q, p) = E k(z, z') + E k(y, y') − 2 E k(z, y), z of q and y of p. It is zero only where
-q = p, for kernels such as RBF, exp(−‖a − b‖² / C), and IMQ, C / (C + ‖a − b‖²). Leaving out pairs of a point
-with itself makes the estimate from n points unbiased; with them it lies about E[k(z, z) − k(z, z')] · 2/n too
-high. C is of the order of the squared distance of two draws, 2d in d dimensions. Since
+q = p, for kernels such as RBF, exp(−‖a − b‖² / C), and IMQ, C / (C + ‖a − b‖²), here added up over
+seven C. Leaving out pairs of a point with itself makes the estimate from n points unbiased; with them it lies
+about E[k(z, z) − k(z, z')] · 2/n too high. C is of the order of the squared distance of two draws, 2d in d
+dimensions. Since
 
     E KL(q(z | x) ‖ p) = I(x; z) + KL(q(z) ‖ p)
 
@@ -29,9 +30,9 @@ gives no bound on the likelihood any more; to compare likelihoods, evaluate one.
 the first remedy to try. Of many dimensions MMD sees little with the points of one batch.
 
 **Pitfalls.** The biased estimate: its gradient is fine, its value has a floor that is taken for a mismatch. A
-bandwidth that does not grow with d. λ without its units: MMD² is below 2 and noisy, likelihoods are tens of
-nats; a large λ then spends all on noise of the estimate, and the code collapses again. MMD of posterior means
-where codes are drawn.
+bandwidth that does not grow with d. λ without its units: MMD² by one kernel of height 1 is below 2 and noisy,
+likelihoods are tens of nats; a large λ then spends all on noise of the estimate, and the code collapses
+again. MMD of posterior means where codes are drawn.
 
 **Sources.** Zhao, Song and Ermon 2019, arXiv:1706.02262; Gretton et al. 2012, A Kernel Two-Sample Test, JMLR
 13; Tolstikhin et al. 2018, arXiv:1711.01558.

@@ -13,9 +13,9 @@ means; the third, with β = 0.25, keeps features near their entry.
 
 **Mathematics.** argmin has no derivative; straight through, ∂z_q/∂z_e is taken to be 1, so the encoder is
 told what the decoder would like z_q to be. The rotation trick turns that gradient with the vector. Running
-means N ← γN + (1 − γ)n, m likewise, e = m/N are online k-means. Seen as a VAE, the posterior is one word,
-and under a uniform prior its KL is the constant log K; under a learned prior p(k), −log p(k) − log p(x | k)
-bounds −log p(x).
+means N ← γN + (1 − γ)n, m likewise, e = m/N are online k-means. Seen as a VAE, the posterior is one word, and
+under a uniform prior its KL is the constant log K a place; under a learned prior p(k), −log p(k) − log p(x |
+k) bounds −log p(x).
 
 **Intuition.** A phrase book for pictures. A phrase that nobody says is never corrected, and so never said:
 the few that were near the data at the start take all. Hence words start *at* features (k-means), and
@@ -27,9 +27,10 @@ grid (FSQ) has no book that could die. For a smooth code to interpolate in, or a
 a VAE.
 
 **Pitfalls.** sg on the wrong side. A sum against a mean: weighs the commitment wrongly by the number of
-places. An entry both averaged and optimised. Means that move in eval(). Samples from uniform indices, which
-are not the model's. Bits told as places · log₂ K with a perplexity of five. Entries drawn from N(0, 1), as
-`nn.Embedding` does, far from where features are, and no revival: a few words are left (the control).
+places and of numbers at each. An entry both averaged and optimised. Means that move in eval(). Samples from
+uniform indices, which are not the model's. Bits told as places · log₂ K with a perplexity of five. Entries
+drawn from N(0, 1), as `nn.Embedding` does, far from where features are, and no revival: a few words are left
+(the control).
 
 **Sources.** van den Oord et al. 2017, arXiv:1711.00937; Razavi et al. 2019, arXiv:1906.00446; Dhariwal et al.
 2020, arXiv:2005.00341 (revival); Mentzer et al. 2024, arXiv:2309.15505 (FSQ); Fifty et al. 2025,

@@ -3,7 +3,7 @@
 **In short.** A β-VAE charges more for the whole KL, of which a good part is information about the row. The
 β-TCVAE takes the KL apart and charges more only for the total correlation: what the axes of the code say of
 one another. So axes become independent at a smaller loss of reconstruction. The difficulty is that the parts
-need the aggregate posterior, which a batch can only estimate, and most public estimates are wrong.
+need the aggregate posterior, which a batch can only estimate, and code that is often copied does it wrongly.
 
 **Definition.** With q(z) = 1/N Σ_n q(z | x_n), the mean KL of a row is
 

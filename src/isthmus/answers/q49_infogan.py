@@ -91,7 +91,6 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
             information,
             at_least=1.5,
         ),
-        Claim("L_I above its limit, in nats", information - math.log(KINDS), at_most=0.0, guarded=False),
     ]
     rows = [line(name, value) for name, value in right.items()]
     named = Table(

@@ -220,7 +220,8 @@ def picture(models: list[Remedied]) -> Picture:
         axis.set_xlabel("rate of test rows, nats")
 
     alt = (
-        "Rates of digits' codes under a decoder of too much noise: next to nothing for the VAE as it is and "
-        "with schedules, more with free bits and a committed rate, most where the variance is learned."
+        "Rates of digits' codes under a decoder of too much noise: next to nothing for the VAE as it is, "
+        "with schedules or with skips, more with free bits and a committed rate, most where the variance is "
+        "learned."
     )
     return Picture("Which remedy is for which failure", alt, draw, (7.0, 3.4))

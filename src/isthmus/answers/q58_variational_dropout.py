@@ -16,7 +16,7 @@ no closed form. Two fits are in use: Kingma's cubic, for α ≤ 1 only, and Molc
 
 which falls to zero as α → ∞: noise is what the prior pays for. Weights shared by a batch would tie the noise
 of all its rows; a linear layer has Gaussian outputs, so these are drawn instead, y ~ N(θx, (αθ²) x²), each
-row its own. That is the local reparameterisation, and its gradient is quieter by about the batch size.
+row its own. That is the local reparameterisation, and its gradient is quieter, at best by the batch size.
 
 **Intuition.** Shake each screw of a machine as hard as you can before it works worse. What may be shaken at
 will holds nothing, and can be taken out.
@@ -186,5 +186,8 @@ def picture(model: Autoencoder) -> Picture:
         axis.set_ylabel("weights")
         axis.legend()
 
-    alt = "Histogram of log α over all weights: a large group beyond 3, which is pruned, and few below."
+    alt = (
+        "Histogram of log α over all weights: a large group beyond 3, which is pruned, and a small one at "
+        "the lower end."
+    )
     return Picture("How much noise each weight is allowed", alt, draw)

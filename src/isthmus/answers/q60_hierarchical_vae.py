@@ -25,10 +25,12 @@ top-down models are among the best VAEs; for a prior that fits its codes. For a 
 one layer is simpler, and on small tables hardly worse: see the table.
 
 **Pitfalls.** Early in training upper layers are noise, it pays to ignore them, and they die: grow the KL in,
-or leave it free bits. A lower layer held to N(0, I) in place of p(z₁ | z₂) makes upper ones useless (the
-control). A divergence at the *means* of the layers above is no bound. In a plain hierarchy KL(q(z₁ | x) ‖
-p(z₁ | z₂)) in closed form is none either, as z₂ was inferred from z₁. A KL summed over layers hides which
-of them is used. Deep stacks need small residual branches, and steps with huge gradients skipped.
+or leave it free bits. (On these digits it is the lower one that loses most without, and the bound is worse;
+a plain hierarchy with warm-up does as well as a ladder.) A lower layer held to N(0, I) in place of p(z₁ | z₂)
+makes upper ones useless (the control). A divergence at the *means* of the layers above is no bound. In a
+plain hierarchy KL(q(z₁ | x) ‖ p(z₁ | z₂)) in closed form is none either, as z₂ was inferred from z₁. A KL
+summed over layers hides which of them is used. Deep stacks need small residual branches, and steps with huge
+gradients skipped.
 
 **Sources.** Rezende et al. 2014, arXiv:1401.4082; Sønderby et al. 2016, arXiv:1602.02282; Child 2021,
 arXiv:2011.10650; Vahdat and Kautz 2020, arXiv:2007.03898; Tipping and Bishop 1999, JRSS B 61.

@@ -11,8 +11,8 @@ x̂ = f⁻¹([f(x)₁…ₖ, 0]).
 **Mathematics.** In a coupling y_b = x_b exp(s(x_a)) + t(x_a) the Jacobian is triangular, so that log |det| =
 Σ s, whatever s and t are: nets that are never inverted themselves. The determinants of a chain add up. The
 flow is a VAE whose posterior is a point: −ELBO is −log p(x), with no gap. What the autoencoder loses is what
-the d − k other coordinates held, and nothing else: at k = d it is exact, trained or not. Without scales the
-map keeps volumes (NICE).
+the d − k other coordinates held, and nothing else: at k = d it is exact, trained or not. Couplings without
+scales keep volumes (NICE, which scales each column once, at the end).
 
 **Intuition.** A plain autoencoder folds the sheet of data away and learns another map to unfold it. A
 bijection cannot fold: it combs space until data look like a ball (flow), or until all that matters lies along

@@ -29,7 +29,7 @@ code.
 place, crops, dropped genes. The choice of views is supervision in disguise: one that changes the class
 destroys it. Where what does not matter lies in a few directions, as the light of six lamps, PCA sets them
 aside, and here it beats all of them. Where rows must come back whole, keep the reconstruction; for probes
-alone the contrast by itself does better, by more than the one point that was hoped for.
+alone the contrast by itself does better, here by some points.
 
 **Pitfalls.** Views stacked pair by pair and read as two halves, so that the positive of a row is another row
 (the control): training runs as ever, and codes tell hardly more than those of reconstruction. The row itself

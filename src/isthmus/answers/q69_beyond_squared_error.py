@@ -34,9 +34,10 @@ of logs for the log of a mean: that is the ELBO. SSIM with the wrong range of va
 bytes without the width of a step. Metrics chosen after the results.
 
 **Sources.** Wang et al. 2004 (SSIM); Heusel et al. 2017, arXiv:1706.08500 (FID); Bińkowski et al. 2018,
-arXiv:1801.01401 (KID); Naeem et al. 2020, arXiv:2002.09797; Blau and Michaeli 2018, arXiv:1711.06077;
-Chen et al. 2018, arXiv:1802.04942 (MIG); Burda et al. 2016, arXiv:1509.00519; Wu et al. 2017,
-arXiv:1611.04273 (AIS).
+arXiv:1801.01401 (KID); Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision, recall); Naeem et al. 2020,
+arXiv:2002.09797 (density, coverage); Blau and Michaeli 2018, arXiv:1711.06077; Chen et al. 2018,
+arXiv:1802.04942 (MIG); Eastwood and Williams 2018, ICLR (DCI); Duan et al. 2020, arXiv:1905.12614 (UDR);
+Burda et al. 2016, arXiv:1509.00519; Wu et al. 2017, arXiv:1611.04273 (AIS).
 """
 
 from __future__ import annotations

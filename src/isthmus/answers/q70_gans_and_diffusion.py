@@ -2,8 +2,8 @@
 
 **In short.** Autoencoders read rows: they give short codes, reconstructions and (a VAE) a bound of the
 likelihood, in one pass of a net each way. GANs only write, in one pass, with no likelihood and a game for a
-training. Diffusion writes best in general and has a likelihood, but walks many passes, and its code is as
-wide as the row. The kinds combine: a diffusion over the codes of an autoencoder.
+training. Diffusion writes best in general and bounds the likelihood too, but walks many passes, and its code
+is as wide as the row. The kinds combine: a diffusion over the codes of an autoencoder.
 
 **Definition.**
 
@@ -36,13 +36,11 @@ Kynkäänniemi et al. 2019, arXiv:1904.06991 (precision and recall); Lucic et al
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..metrics import elbo, frechet_distance
+from ..metrics import elbo, frechet_distance, precision_recall
 from ..models import autoencoder, diffusion, gan, vae
 from ..models.generators import Denoising
 from ..models.plain import UNIT
@@ -87,7 +85,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     rows = {name: x.numpy() for name, x in made.items()}
     rows["mean of training rows"] = np.tile(train.mean(0), (n, 1))
     rows["training rows themselves"] = train[np.random.default_rng(budget.seed).permutation(len(train))[:n]]
-    quality = {name: (frechet_distance(x, test), *precision_recall(x, test)) for name, x in rows.items()}
+    quality = {name: (frechet_distance(x, test), *beside(x, test)) for name, x in rows.items()}
     x = torch.from_numpy(test)
     with seeded(budget.seed):
         bounds = {
@@ -152,11 +150,7 @@ def end(chain: Diffusion, x: Tensor) -> float:
     return float(terms.sum(1).mean())
 
 
-def precision_recall(made: np.ndarray, real: np.ndarray, k: int = 3) -> tuple[float, float]:
-    """Shares of made rows within the k-th neighbour's reach of some real row, and the reverse."""
-    a, b = torch.from_numpy(made).double(), torch.from_numpy(real).double()
-    reach = partial(torch.cdist, compute_mode="donot_use_mm_for_euclid_dist")
-    of_made, of_real = (reach(s, s).kthvalue(k + 1, dim=1).values for s in (a, b))
-    between = reach(a, b)
-    covered = (between <= of_real).any(1), (between <= of_made[:, None]).any(0)
-    return float(covered[0].double().mean()), float(covered[1].double().mean())
+def beside(made: np.ndarray, real: np.ndarray) -> tuple[float, float]:
+    """Precision and recall, to the third neighbour."""
+    found = precision_recall(real, made, k=3)
+    return found.precision, found.recall

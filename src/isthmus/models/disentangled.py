@@ -154,9 +154,9 @@ def info_vae(
 ) -> Autoencoder:
     """−log p(x|z) + (1 − α) KL(q(z|x) ‖ p) + (α + λ − 1) MMD²(q(z), p): all codes together match the prior.
 
-    `weight` is λ. At α = 0, λ = 1 it is the VAE; at α = 1 what single rows cost is free ("MMD-VAE"). MMD² is
-    a number below 2, which is why λ is large; but from a batch it is a noisy one, and a λ of 1000 drowns
-    likelihoods of few nats. `kernel` is `rbf` or `imq` of `isthmus.terms`.
+    `weight` is λ. At α = 0, λ = 1 it is the VAE; at α = 1 what single rows cost is free ("MMD-VAE"). By `rbf`
+    MMD² is a number below 2, which is why λ is large; but from a batch it is a noisy one, and a λ of 1000
+    drowns likelihoods of few nats. `kernel` is `rbf` or `imq` of `isthmus.terms`.
 
     Reference: Zhao, Song & Ermon, InfoVAE: Balancing Learning and Inference in Variational Autoencoders, AAAI
     2019, equation 7, arXiv:1706.02262.

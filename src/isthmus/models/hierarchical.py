@@ -29,7 +29,7 @@ def ladder_vae(
     """Ladder VAE: `layers` stochastic layers, `dim` wide at the bottom and half as wide each step up.
 
     The posterior of a layer is what the row says, merged with what the layers above lead to expect. The KL
-    grows in over `steps` steps; without that the upper layers stay unused.
+    grows in over `steps` steps; without that layers fall silent, in the paper the upper ones.
 
     Reference: Sønderby et al., Ladder Variational Autoencoders, NeurIPS 2016, arXiv:1602.02282.
     """

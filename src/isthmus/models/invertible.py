@@ -27,10 +27,10 @@ def flow(
 ) -> Autoencoder:
     """Normalising flow of coupling layers: log p(x) = log N(f(x); 0, I) + log |det ∂f/∂x|, exact.
 
-    The code is as wide as the data, and the decoder f⁻¹. With `affine=False` it is NICE, which keeps volumes.
-    `noise` is that of training inputs, in units of the scaled data: on a grid, or on a sheet, the likelihood
-    has no maximum, and what is then learned is the density of the noisy data. For whole numbers, dequantise
-    (`isthmus.corruptions.dequantisation`) and set it to 0.
+    The code is as wide as the data, and the decoder f⁻¹. With `affine=False` it is NICE, whose couplings keep
+    volumes. `noise` is that of training inputs, in units of the scaled data: on a grid, or on a sheet, the
+    likelihood has no maximum, and what is then learned is the density of the noisy data. For whole numbers,
+    dequantise (`isthmus.corruptions.dequantisation`) and set it to 0.
 
     Reference: Dinh, Sohl-Dickstein & Bengio, Density Estimation Using Real NVP, ICLR 2017, arXiv:1605.08803.
 

@@ -50,7 +50,8 @@ def vq_vae(
     `ema=None` it is learned by a term of its own, ‖sg[z_e] − e‖². Of images: `positions=(7, 7)` with
     `nets=Recipe(convs, spatial=True)` and two `hidden` channels for 28 × 28, which are halved twice.
 
-    Reference: van den Oord, Vinyals & Kavukcuoglu, Neural Discrete Representation Learning, NeurIPS 2017.
+    Reference: van den Oord, Vinyals & Kavukcuoglu, Neural Discrete Representation Learning, NeurIPS 2017,
+    arXiv:1711.00937.
     """
     explain = likelihood(features)
     latent = Quantised(Codebook(size, width, ema), count(positions), gradient, prior)
