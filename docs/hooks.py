@@ -10,6 +10,7 @@ import html
 import importlib
 import inspect
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -216,7 +217,8 @@ def beside() -> str:
         mse, against, drawn = each["mse"], each["against"], each["samples"]
         spread = "" if mse["sd"] is None else f" ± {mse['sd']:.2g}"
         exact = against["r2"] > 1 - 1e-12
-        change = "exact" if exact else f"{100 * (mse['mean'] / against['mse'] - 1):+.0f} %"
+        times = math.inf if exact else mse["mean"] / against["mse"]
+        change = "exact" if exact else f"{100 * (times - 1):+.0f} %" if times < 10 else f"{times:.3g} times"
         larger = "" if against == found["baselines"][1] else f" ({against['name']})"
         like = ["", ""] if drawn is None else [f"{drawn['distance']:.3g}", f"{drawn['recall']:.2f}"]
         size = [f"{each['code']['bits']:.0f}", str(each["weights"])]
