@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from .. import corruptions, latents, likelihoods, models, nets, priors, terms
+from ..models.ex_post import GMM
 from ..recipes import Recipe
 from .misuse import Misuse, hint
 
@@ -37,6 +38,15 @@ def arguments(function: Callable[..., Any], assignments: Iterable[str]) -> dict[
         inner = _value(name, _parameter(recipe.function, part), value)
         found[whole] = Recipe(recipe.function, **{**recipe.arguments, part: inner})
     return found
+
+
+def prior(text: str) -> Any:
+    """A density of codes: "flow", or with arguments of its own, "Mixture(components=20, full=true)".
+
+    Raises:
+        Misuse: for what is none, naming the nearest that is.
+    """
+    return _part("prior", GMM, text)
 
 
 def _parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
@@ -129,7 +139,7 @@ def _is(kind: str, value: Any) -> bool:
 
 
 def _named(name: str, text: str, known: dict[str, Any]) -> Any:
-    """By the name in `known`, or one that differs in capitals, dashes and underscores only."""
+    """By the name in `known`, or one that differs but in capitals, dashes, underscores and a last "Prior"."""
     found = known.get(text.replace("-", "_"))
     alike = [value for key, value in known.items() if _folded(key) == _folded(text)]
     if found is None and not alike:
@@ -138,7 +148,7 @@ def _named(name: str, text: str, known: dict[str, Any]) -> Any:
 
 
 def _folded(text: str) -> str:
-    return text.replace("-", "").replace("_", "").lower()
+    return text.replace("-", "").replace("_", "").lower().removesuffix("prior")
 
 
 def _parts(default: Any) -> dict[str, Any]:
@@ -162,9 +172,14 @@ ROOMS |= {latents.__name__: (latents, priors)}
 
 
 def _offers(room: Any, like: Any) -> dict[str, Any]:
-    """Public classes of a package that can be built, where `like` is one; else its functions."""
+    """Public classes of a package that can be built, and fitted and drawn from if `like` is such a class.
+
+    Where `like` is a function, its functions.
+    """
     fits = inspect.isclass if inspect.isclass(like) else inspect.isfunction
-    return {n: v for n, v in vars(room).items() if fits(v) and not inspect.isabstract(v) and n[0] != "_"}
+    found = {n: v for n, v in vars(room).items() if fits(v) and not inspect.isabstract(v) and n[0] != "_"}
+    asked = [each for each in ("fit", "sample") if inspect.isclass(like) and hasattr(like, each)]
+    return {n: v for n, v in found.items() if all(hasattr(v, each) for each in asked)}
 
 
 def _modules() -> dict[str, type[nn.Module]]:

@@ -17,7 +17,7 @@ from .judging import judge
 from .misuse import Misuse
 from .output import Sink, deliver, deliver_table, say, show
 from .plan import Plan
-from .source import Part, Source, aligned, read_labels, source
+from .source import Part, Source, aligned, source
 from .tables import names_of, numeric, remarking
 
 Trust = tuple[str, ...]
@@ -120,21 +120,6 @@ def predict(asked: Asked) -> None:
     likeliest = embedder.classes_[chances.argmax(1)]
     names = [f"p({name:g})" if isinstance(name, float) else f"p({name})" for name in embedder.classes_]
     deliver(chances, names, asked.sink, {label_column(asked.folder): likeliest})
-
-
-def sample(
-    folder: Path, rows: int, sink: Sink, labels: str | None, seed: int, trust: Trust, noise: bool
-) -> None:
-    sink.check()
-    fitted = opened(folder, trust)
-    y = checked(fitted, None if labels is None else read_labels(labels, rows))
-    drawn = fitted.embedder.sample(rows, y, noise=noise, random_state=seed)
-    asked = {} if y is None else {label_column(folder): y}  # what a row was drawn for stands beside it
-    if fitted.embedder.schema_ is not None:
-        deliver_table(fitted.embedder.schema_.written(drawn).assign(**asked), sink)
-    else:
-        values = fitted.embedder.preparation_.typed(drawn)
-        deliver(values, fitted.columns or numbered("x", drawn[0].size), sink, asked)
 
 
 def evaluate(
@@ -247,11 +232,12 @@ def opened(folder: Path, trust: Trust = ()) -> Fitted:
     return Fitted(folder, embedder, tuple(names))
 
 
-def rows_of(fitted: Fitted, data: str, labels: str | None, quiet: bool) -> Rows:
-    """Rows for a model: those of a file, or the test part of a named data set."""
+def rows_of(fitted: Fitted, data: str, labels: str | None, quiet: bool, training: bool = False) -> Rows:
+    """Rows for a model: those of a file, or the test part of a named data set; to learn from, the other."""
     given = source(data, labels, side_of(fitted.folder), framed=fitted.embedder.schema_ is not None)
-    part = given.test or given.all
-    remarks = [f"the {len(part.x)} rows of {given.name}'s test part"] if given.test is not None else []
+    test = None if training else given.test
+    part = test or given.all
+    remarks = [f"the {len(part.x)} rows of {given.name}'s test part"] if test is not None else []
     x, remark = aligned(fitted.embedder, given, part, fitted.columns, fitted.folder)
     if not quiet:
         say(*given.notes, *remarks, *([remark] if remark else []))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from ..priors import Prior
 from ..recipes import Recipe
 from ..trace import Code
 from .latent import Latent
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class Refitted(Latent):
@@ -61,7 +64,12 @@ class Refitted(Latent):
             return getattr(self.latent, name)
 
     def made(self) -> Prior:
-        made = self.make.given(dim=self.dim, latent=self.latent)()
+        make = self.make.given(dim=self.dim, latent=self.latent)
+        asked = [each for each in inspect.signature(make.function).parameters.values() if each.kind in NAMED]
+        unknown = [p.name for p in asked if p.default is p.empty and p.name not in make.arguments]
+        if unknown:
+            raise TypeError(f"{make.name} cannot be fitted to codes alone: it asks for {', '.join(unknown)}")
+        made = make()
         if not isinstance(made, Prior):
             raise TypeError(
                 f"a prior is a class of isthmus.priors, or a function that builds one: {self.make}"

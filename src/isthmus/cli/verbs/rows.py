@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -77,14 +78,34 @@ def sample(
     mean: Annotated[
         bool, typer.Option("--mean", help="The expectation of each code, without noise.")
     ] = False,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRIOR",
+            help="Fit this to the codes and draw from it: normal, mixture, flow, masked_mixture, two_stage, "
+            "diffusion; autoregressive where codes are discrete.",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--from", metavar="X", help="The rows whose codes; the run's own if not given."),
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="A new run folder, for the model with this prior.")
+    ] = None,
     trust: Trust = None,
     json: JsonRows = False,
 ) -> None:
     """New rows from the model.
 
-    Example: isthmus sample runs/a --rows 16 --out new.csv
+    With --prior a density of its codes is learned first, of any model that has codes. The run stays as it is;
+    --keep writes another that draws like this henceforth.
+
+    Example: isthmus sample runs/a -n 16 --prior flow --out new.csv
     """
     from ..output import Sink
-    from ..using import sample, trusted
+    from ..sampling import Density, sample
+    from ..using import trusted
 
-    sample(run, rows, Sink(out, json), labels, seed, trusted(trust), noise=not mean)
+    density = Density(prior, data, keep)
+    sample(run, rows, Sink(out, json), labels, seed, trusted(trust), noise=not mean, density=density)
