@@ -214,6 +214,8 @@ def beside() -> str:
     for each in found["methods"]:
         if "failed" in each:
             continue
+        if "apart" in each:  # it only draws, and the record has its samples
+            continue
         mse, against, drawn = each["mse"], each["against"], each["samples"]
         spread = "" if mse["sd"] is None else f" ± {mse['sd']:.2g}"
         exact = against["r2"] > 1 - 1e-12

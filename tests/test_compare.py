@@ -191,6 +191,9 @@ def test_samples_are_told_from_rows_as_they_differ():
     assert abs(alike.distance) < 0.1 and min(alike.precision, alike.recall) > 0.8
     assert shifted.distance > 10 and shifted.precision == shifted.recall == 0
     assert narrow.distance > 10 * abs(alike.distance) and narrow.precision == 1 and narrow.recall < 0.05
+    # 1 and 1 − 2⁻⁵ are expected of rows like these (Naeem et al.), and more density where data are dense
+    assert abs(alike.density - 1) < 0.15 and abs(alike.coverage - (1 - 2**-5)) < 0.05
+    assert shifted.density == shifted.coverage == 0 and narrow.density > 1 and narrow.coverage < 0.5
     gaps = np.where(rng.random(rows.shape) < 0.5, np.nan, rows)
     assert Likeness.of(gaps[:20], rows) is None  # too few rows without a gap to say
     assert Likeness.of(rows, gaussian_rows(gaps, 400, 0)).distance < 1  # type: ignore[union-attr]
@@ -220,6 +223,47 @@ def test_methods_of_many_families_stand_in_one_table(tmp_path):
     assert sparse["code"]["numbers"] == 20 and sparse["code"]["active"] <= 2
     header, fits = found.to_rows()
     assert header == ["method", "seed", "mse", "seconds"] and len(fits) == 2 + 16
+
+
+def test_what_only_draws_is_judged_by_its_samples_and_moves_nothing_else():
+    """Errors, corrected p and the verdict of the others are what they are without it."""
+    options: dict[str, Any] = {**QUICK, "dim": 2, "epochs": 20}
+    without = isthmus.compare(arc(), ["autoencoder", "linear"], **options)
+    found = isthmus.compare(arc(), ["gan", "autoencoder", "linear"], **options)
+    for mine, theirs in zip(found.results[:2], without.results, strict=True):
+        assert mine._replace(seconds=()) == theirs._replace(seconds=())
+    assert found.best_two == without.best_two and found.outcome is without.outcome
+    gan = found.results[2]
+    assert found.drawn == [gan] and not gan.mse and gan.code is None and not gan.why and gan.weights > 0
+    split = isthmus.data.split(240, 0.2, seed=0)
+    train, test = arc()[split.train], arc()[split.held_out]
+    mean, scale = train.mean(0), train.std(0)
+    own = []
+    for seed in (0, 1):
+        fit = {name: options[name] for name in ("epochs", "batch_size", "lr")}
+        embedder = Embedder(Recipe("gan", dim=2), random_state=seed, **fit).fit(train)
+        drawn = embedder.sample(len(test), noise=False, random_state=seed)
+        own.append(Likeness.of((test - mean) / scale, (drawn - mean) / scale))
+    assert gan.likeness == pytest.approx(np.mean(own, 0), rel=1e-3, abs=1e-3)
+    assert found.verdict.startswith(
+        f"{without.verdict} gan draws and rebuilds nothing: the MMD² of its samples"
+    )
+    assert f" is {gan.likeness.distance:.3g} (a Gaussian: " in found.verdict
+    assert f"they cover {100 * gan.likeness.coverage:.0f} % of held-out rows" in found.verdict
+    errors, codes = found.errors(), found.codes()
+    assert errors[-1][:-1] == ["gan", *["–"] * 6] and float(errors[-1][-1]) >= 0
+    [line] = [line for line in codes if line[0] == "gan"]
+    assert line[1:3] == ["–", "–"] and len(line) == len(codes[0]) == len(codes[1])
+    assert str(found).count("gan has no encoder") == 1
+    record = found.to_json()["methods"][2]
+    assert record["mse"] is None and record["samples"]["coverage"] == gan.likeness.coverage
+    assert [line[2] for line in found.to_rows()[1] if line[0] == "gan"] == [None, None]
+
+
+def test_nothing_but_what_draws():
+    found = isthmus.compare(line(), ["gan"], **{**QUICK, "epochs": 1, "seeds": 1})
+    assert found.outcome is None and not found.done
+    assert found.verdict.startswith("No method rebuilds rows") and "they cover" in found.verdict
 
 
 def test_ctrl_c_keeps_what_was_finished(monkeypatch):

@@ -175,6 +175,21 @@ def test_nothing_fitted_and_a_single_seed_make_a_page_too(tmp_path):
     assert not list((tmp_path / "figures").glob("*"))  # of the comparison before this one
 
 
+def test_what_only_draws_has_a_line_and_a_reason(tmp_path):
+    x = np.random.default_rng(0).normal(size=(120, 3))
+    made = isthmus.compare(x, ["linear", "gan"], dim=1, seeds=1, epochs=1)
+    known = {"data": {"name": "x", "size": "", "held": "", "sha256": ""}, "versions": {"isthmus": "0"}}
+    page = Page(compared.write(made, known, tmp_path).read_text("utf-8"))
+    first, second = (row for row in page.rows if row and row[0].strip() == "gan")
+    assert [cell.strip() for cell in first[1:8]] == ["draws only", *["–"] * 6]
+    assert [cell.strip() for cell in second[1:3]] == ["–"] * 2 and made.drawn[0].likeness is not None
+    assert float(second[8]) == pytest.approx(made.drawn[0].likeness.coverage, abs=0.005)
+    assert page.text.count("gan has no encoder") == 1 and made.verdict in page.text
+    alone = made._replace(results=tuple(made.drawn))
+    assert compared.headline(alone) == "No method rebuilds rows" and compared.mood(alone) == "none"
+    assert not Page(compared.write(alone, known, tmp_path).read_text("utf-8")).all("svg")
+
+
 REFUSED = [("x.xlsx", "or into a folder"), ("run", "there is a run in this folder")]
 
 

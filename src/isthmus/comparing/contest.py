@@ -23,7 +23,9 @@ from ..metrics.arrays import Array
 from ..recipes import Recipe
 from ..training import TrainingWarning
 from .fairness import MOST, CodeSize, Likeness, gaussian_rows, sized
-from .results import Baseline, MethodComparison, MethodResult, verdict
+from .results import Baseline, MethodComparison, MethodResult, samples, verdict
+
+APART = "has no encoder: it rebuilds no row, so there is no error. By its samples it is judged."
 
 
 def compare(
@@ -55,8 +57,9 @@ def compare(
     of as many bits, and does not run for the method to take. What each draws from its prior is held against
     the same rows (`isthmus.comparing.Likeness`): expected rows without noise, or draws of a mixed table.
 
-    A method that fails does not lose the others: its reason is told. After Ctrl-C what was finished is
-    judged, and `stopped` is set.
+    A method without an encoder, such as `gan`, rebuilds nothing: it has no error and no p, and stands in the
+    table by its samples alone. A method that fails does not lose the others: its reason is told. After Ctrl-C
+    what was finished is judged, and `stopped` is set.
 
     Args:
         data: (n, ...), rows as `Embedder` takes them; NaN mark what is missing.
@@ -106,7 +109,8 @@ def compare(
                     say(f"  {label}, seed {seed + number}: failed. {failed[label]}")
                     continue
                 runs[label].append(run)
-                say(f"  {label}, seed {seed + number}: test MSE {run.error.mean():.4g}, {run.seconds:.1f} s")
+                told = "draws only" if run.error is None else f"test MSE {run.error.mean():.4g}"
+                say(f"  {label}, seed {seed + number}: {told}, {run.seconds:.1f} s")
                 if run.mute:
                     say(f"  {label}, seed {seed + number}: no samples. {run.mute}")
     except KeyboardInterrupt:
@@ -138,12 +142,12 @@ def _warnings_of(who: str) -> Iterator[None]:
 class _Run(NamedTuple):
     """One fit: the squared error of each test row, (m,), its seconds, and what else is told of it.
 
-    `mute` says why it draws no samples.
+    Of what has no encoder there is no error and no code. `mute` says why it draws no samples.
     """
 
-    error: Array
+    error: Array | None
     seconds: float
-    code: CodeSize
+    code: CodeSize | None
     weights: int
     likeness: Likeness | None = None
     mute: str = ""
@@ -199,10 +203,12 @@ class _Arena(NamedTuple):
         seconds = time.perf_counter() - began
         if self.schema is not None:  # what is judged is encoded: of categories, the probabilities
             embedder, held = embedder.on_numbers(), self.schema.encode(held)
-        error = self.stick.error(self.target, self.stick.measured(embedder.reconstruct(held, y_held)))
-        size = CodeSize.of(embedder.transform(held, y_held), embedder.model_.autoencoder.latent.bits)
         weights = sum(parameter.numel() for parameter in embedder.model_.parameters())
-        found = _Run(error, seconds, size, weights)
+        found, net = _Run(None, seconds, None, weights), embedder.model_.autoencoder
+        if net.reads:
+            error = self.stick.error(self.target, self.stick.measured(embedder.reconstruct(held, y_held)))
+            size = CodeSize.of(embedder.transform(held, y_held), net.latent.bits)
+            found = found._replace(error=error, code=size)
         noise, labels = self.schema is not None, None if y_held is None else y_held[:MOST]
         try:
             drawn = embedder.sample(min(MOST, len(self.target)), labels, noise=noise, random_state=seed)
@@ -227,14 +233,16 @@ class _Arena(NamedTuple):
 
         linear = beside(self.dim)
         done = {label: own for label, own in runs.items() if own and label not in failed}
-        errors = {label: np.mean([run.error for run in own], 0) for label, own in done.items()}
-        codes = {label: CodeSize.mean([run.code for run in own]) for label, own in done.items()}
+        seen = {label: [run.error for run in own if run.error is not None] for label, own in done.items()}
+        errors = {label: np.mean(own, 0) for label, own in seen.items() if own}
+        kept = {label: [run.code for run in done[label] if run.code is not None] for label in errors}
+        codes = {label: CodeSize.mean(own) for label, own in kept.items()}
         sizes = {label: min(max(self.dim, code.components), self.most) for label, code in codes.items()}
         tests = {label: paired(self.linear(sizes[label]), error) for label, error in errors.items()}
         corrected = dict(zip(tests, holm([each.p for each in tests.values()]).tolist()))
         results = []
         for label, test in tests.items():
-            mse = tuple(float(run.error.mean()) for run in runs[label])
+            mse = tuple(float(error.mean()) for error in seen[label])
             against = linear if sizes[label] == self.dim else beside(sizes[label])
             results.append(
                 MethodResult(
@@ -244,20 +252,20 @@ class _Arena(NamedTuple):
                     test,
                     corrected[label],
                     sum(error < against.mse for error in mse),
-                    tuple(run.seconds for run in runs[label]),
-                    against,
-                    codes[label],
-                    runs[label][0].weights,
-                    Likeness.mean([run.likeness for run in runs[label] if run.likeness is not None]),
+                    against=against,
+                    code=codes[label],
+                    **_of(runs[label]),
                 )
             )
         results.sort(key=lambda each: (each.against != linear, each.mean))  # larger codes after the others
         fair = [each.name for each in results if each.against == linear]
         best_two = paired(errors[fair[1]], errors[fair[0]]) if len(fair) > 1 else None
+        results += [MethodResult(each, apart=APART, **_of(done[each])) for each in done if each not in errors]
         results += [MethodResult(label, why=why) for label, why in failed.items()]
         waiting = [label for label in runs if not runs[label] and label not in failed]
         results += [MethodResult(label, why="stopped before its first fit ended") for label in waiting]
-        sentence = verdict(results, (mean, linear), best_two, self.dim, name)
+        yardsticks = self.yardsticks()
+        sentence = verdict(results, (mean, linear), best_two, self.dim, name) + samples(results, yardsticks)
         if stopped:
             finished = sum(map(len, runs.values()))
             sentence = f"Stopped after {finished} of {seeds * len(runs)} fits; of these: {sentence}"
@@ -273,7 +281,7 @@ class _Arena(NamedTuple):
             self.notes,
             stopped,
             self.taken_for,
-            self.yardsticks(),
+            yardsticks,
         )
 
     def likeness(self, drawn: Array) -> Likeness | None:
@@ -293,6 +301,16 @@ class _Arena(NamedTuple):
         rows = {"a Gaussian": gaussian_rows(self.train, n, 0), "training rows": self.train[chosen]}
         found = {name: self.likeness(drawn) for name, drawn in rows.items()}
         return tuple((name, each) for name, each in found.items() if each is not None)
+
+
+def _of(runs: list[_Run]) -> dict[str, Any]:
+    """What several fits of a method have in common, also where it has no encoder."""
+    return {
+        "seconds": tuple(run.seconds for run in runs),
+        "weights": runs[0].weights,
+        "likeness": Likeness.mean([run.likeness for run in runs if run.likeness is not None]),
+        "mute": next((run.mute for run in runs if run.mute), ""),
+    }
 
 
 def _named(methods: Iterable[str | Recipe] | Mapping[str, str | Recipe]) -> dict[str, Recipe]:

@@ -85,11 +85,14 @@ class Likeness(NamedTuple):
     Attributes:
         distance: MMD², 0 on average for rows of the very distribution (`isthmus.metrics.kernel_distance`).
         precision: the share of samples that lie among the data. recall: of the data, among the samples.
+        density, coverage: the same with one outlier counting for little (`isthmus.metrics.precision_recall`).
     """
 
     distance: float
     precision: float
     recall: float
+    density: float
+    coverage: float
 
     @classmethod
     def of(cls, target: Array, drawn: Array) -> Likeness | None:
@@ -97,8 +100,7 @@ class Likeness(NamedTuple):
         a, b = (rows[np.isfinite(rows).all(1)][:MOST] for rows in (target, drawn))
         if min(len(a), len(b)) < FEWEST:
             return None
-        near = precision_recall(a, b)
-        return cls(kernel_distance(a, b, subsets=2).distance, near.precision, near.recall)
+        return cls(kernel_distance(a, b, subsets=2).distance, *precision_recall(a, b))
 
     @classmethod
     def mean(cls, several: list[Likeness]) -> Likeness | None:

@@ -15,6 +15,7 @@ from .fairness import NUMBER, CodeSize, Likeness
 
 LEVEL = 0.05  # of p, after Holm's correction
 SLIGHT = 0.005  # of PCA's error: what is less is a draw, however sure
+NONE = "–"  # in a cell, of what a method does not have
 
 
 class MethodResult(NamedTuple):
@@ -24,7 +25,8 @@ class MethodResult(NamedTuple):
     seeds: positive where the method is ahead. `p` is its p-value after Holm's correction over the methods.
     PCA is `against`: that of the comparison, or where the method's `code` holds more, that of as many bits.
     `seconds` are of each fit, `weights` how many numbers were trained. `likeness` is that of samples, where
-    the method draws any. Where the method failed, `why` says how and the others are empty.
+    the method draws any; `mute` says why it does not. A method that draws and rebuilds nothing has no error
+    and no code: `apart` says why. Where the method failed, `why` says how and the others are empty.
     """
 
     name: str
@@ -39,6 +41,8 @@ class MethodResult(NamedTuple):
     weights: int = 0
     likeness: Likeness | None = None
     why: str = ""
+    apart: str = ""
+    mute: str = ""
 
     @property
     def mean(self) -> float:
@@ -91,7 +95,8 @@ class Baseline(NamedTuple):
 class MethodComparison(NamedTuple):
     """Methods on the same split, and a sentence that says which to take.
 
-    Those whose code holds no more than PCA's come first, the best ahead; then those with larger codes.
+    Those whose code holds no more than PCA's come first, the best ahead; then those with larger codes, and
+    those without any.
 
     Attributes:
         results: a `MethodResult` for each method; those that failed come last.
@@ -119,8 +124,20 @@ class MethodComparison(NamedTuple):
 
     @property
     def done(self) -> list[MethodResult]:
-        """Methods that were fitted, the best first, larger codes after the others."""
+        """Methods that were fitted and rebuild rows, the best first, larger codes after the others."""
         return [each for each in self.results if each.versus_pca is not None]
+
+    @property
+    def drawn(self) -> list[MethodResult]:
+        """Those that were fitted and only draw."""
+        return [each for each in self.results if each.apart]
+
+    @property
+    def reasons(self) -> list[str]:
+        """A sentence for each thing that a method does not have."""
+        lacking = [f"{each.name} {each.apart}" for each in self.drawn]
+        lacking += [f"{each.name} draws no samples: {each.mute}" for each in self.results if each.mute]
+        return lacking + [f"{each.name} failed: {each.why}" for each in self.results if each.why]
 
     @property
     def fair(self) -> list[MethodResult]:
@@ -135,7 +152,7 @@ class MethodComparison(NamedTuple):
     def __str__(self) -> str:
         tables = [self.errors(), self.codes()]
         lines = [line for table in tables for line in (*_columns(table), "")]
-        lines += [f"{each.name} failed: {each.why}" for each in self.results if each.why]
+        lines += self.reasons
         return "\n".join([*lines, *self.notes, *[""] * bool(self.notes), self.verdict])
 
     def errors(self) -> list[list[str]]:
@@ -160,18 +177,17 @@ class MethodComparison(NamedTuple):
                     f"{each.time:.1f}",
                 ]
             )
-        return table
+        return table + [[each.name, *[NONE] * 6, f"{each.time:.1f}"] for each in self.drawn]
 
     def codes(self) -> list[list[str]]:
         """The same lines: what a code holds, how many numbers were trained, and how like data samples are."""
         judged = bool(self.yardsticks)
-        table = [["", "code", "bits", "weights", *["MMD² of samples", "precision", "recall"] * judged]]
+        table = [["", "code", "bits", "weights", *LIKENESS * judged]]
         linear = self.baselines[1].name
-        table.append([linear, _numbers(self.dim), f"{NUMBER * self.dim}", "", *[""] * 3 * judged])
-        for each in self.done:
-            assert each.code is not None
-            cells = [each.name, str(each.code), f"{each.code.bits:.0f}", f"{each.weights}"]
-            table.append([*cells, *_likeness(each.likeness) * judged])
+        table.append([linear, _numbers(self.dim), f"{NUMBER * self.dim}", "", *[""] * len(LIKENESS) * judged])
+        for each in (*self.done, *self.drawn):
+            held = (NONE, NONE) if each.code is None else (str(each.code), f"{each.code.bits:.0f}")
+            table.append([each.name, *held, f"{each.weights}", *_likeness(each.likeness) * judged])
         table += [[name, "", "", "", *_likeness(each)] for name, each in self.yardsticks]
         return table
 
@@ -197,7 +213,7 @@ class MethodComparison(NamedTuple):
         """A header, and a line for each fit: method, seed, error, seconds; baselines have no seed."""
         lines: list[list[Any]] = [[each.name, None, each.mse, None] for each in self.baselines]
         for each in self.results:
-            fits = enumerate(zip(each.mse, each.seconds))
+            fits = enumerate(zip(each.mse or [None] * len(each.seconds), each.seconds))
             lines += [[each.name, seed, error, round(seconds, 3)] for seed, (error, seconds) in fits]
         return ["method", "seed", "mse", "seconds"], lines
 
@@ -213,12 +229,30 @@ def verdict(
     mean, linear = baselines
     fitted = [each for each in results if each.versus_pca is not None]
     if not fitted:
-        return "No method was fitted, so nothing is said."
+        only = any(each.apart for each in results)
+        return "No method rebuilds rows, so that none is to take in PCA's place." if only else NOTHING
     done = [each for each in fitted if each.against == linear]
     apart = _larger([each for each in fitted if each.against != linear], mean)
     if not done:
         return f"No code is as small as PCA's {_numbers(dim)}, so that none is to take in its place.{apart}"
     return _of_equals(done, baselines, best_two, dim, name) + apart
+
+
+NOTHING = "No method was fitted, so nothing is said."
+
+
+def samples(results: Sequence[MethodResult], yardsticks: Sequence[tuple[str, Likeness]]) -> str:
+    """A sentence on each method that only draws: how near its samples are, beside what costs nothing."""
+    near, cover = "", ""
+    for name, found in yardsticks[:1]:
+        near, cover = f" ({name}: {found.distance:.3g})", f" ({name}: {100 * found.coverage:.0f} %)"
+    told = [
+        f" {each.name} draws and rebuilds nothing: the MMD² of its samples is {own.distance:.3g}{near}, and "
+        f"they cover {100 * own.coverage:.0f} % of held-out rows{cover}."
+        for each in results
+        if each.apart and (own := each.likeness) is not None
+    ]
+    return "".join(told)
 
 
 def _of_equals(
@@ -301,10 +335,13 @@ def _numbers(dim: int) -> str:
     return f"{dim} number{'s' * (dim != 1)}"
 
 
+LIKENESS = ["MMD² of samples", "precision", "recall", "density", "coverage"]
+
+
 def _likeness(found: Likeness | None) -> list[str]:
-    return (
-        ["", "", ""] if found is None else [f"{found.distance:.3g}", *(f"{each:.2f}" for each in found[1:])]
-    )
+    if found is None:
+        return [NONE] * len(LIKENESS)
+    return [f"{found.distance:.3g}", *(f"{each:.2f}" for each in found[1:])]
 
 
 def _columns(table: list[list[str]]) -> list[str]:
@@ -325,6 +362,8 @@ def _test(test: Paired) -> dict[str, Any]:
 
 
 def _plain(each: MethodResult) -> dict[str, Any]:
+    if each.apart:
+        return {"name": each.name, "apart": each.apart, "mse": None, "code": None, **_known(each)}
     if each.versus_pca is None or each.code is None or each.against is None:
         return {"name": each.name, "failed": each.why}
     return {
@@ -334,6 +373,12 @@ def _plain(each: MethodResult) -> dict[str, Any]:
         "versus_pca": {**_test(each.versus_pca), "p_holm": each.p, "seeds_ahead": each.ahead},
         "against": each.against._asdict(),
         "code": each.code._asdict(),
+        **_known(each),
+    }
+
+
+def _known(each: MethodResult) -> dict[str, Any]:
+    return {
         "weights": each.weights,
         "samples": None if each.likeness is None else each.likeness._asdict(),
         "seconds": round(each.time, 3),

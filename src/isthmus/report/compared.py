@@ -11,7 +11,7 @@ import numpy as np
 
 from ..baselines.comparison import Outcome
 from ..comparing import MethodComparison, MethodResult
-from ..comparing.results import LEVEL, SLIGHT, short
+from ..comparing.results import LEVEL, NONE, SLIGHT, short
 from .blocks import Block, Facts, Numbers, Plate, Section, Table, Words, number, whole
 from .drawing import COLOURS, MUTED, bare, canvas, words
 from .page import Front, publish
@@ -40,7 +40,9 @@ def write(found: MethodComparison, known: Mapping[str, Any], folder: Path) -> Pa
 
 def headline(found: MethodComparison) -> str:
     if found.outcome is None:
-        return "No code is as small as PCA’s" if found.done else "Nothing was fitted"
+        if found.done:
+            return "No code is as small as PCA’s"
+        return "No method rebuilds rows" if found.drawn else "Nothing was fitted"
     if found.outcome is Outcome.WINS:
         return f"Take {found.fair[0].name}"
     return "Take PCA, the simpler one" if found.outcome is Outcome.DRAW else "Take PCA"
@@ -63,6 +65,7 @@ def table(found: MethodComparison) -> Section:
         [each.name, "baseline", short(each.mse), number(each.r2), *[""] * 5] for each in found.baselines
     ]
     rows += [_line(each, found) for each in found.done]
+    rows += [[each.name, "draws only", *[NONE] * 6, _seconds(each)] for each in found.drawn]
     heads = ["Method", "Beside PCA", "Error ± seeds", "R²", "To PCA", "95 %", "p", "Won", "Time"]
     named, *coded = found.codes()
     listed = Table(
@@ -79,7 +82,7 @@ def table(found: MethodComparison) -> Section:
         text=2,
     )
     blocks: list[Block] = [listed, Words(_reading()), holds, Words(_holding(found))]
-    blocks += [Words(f"{each.name} failed: {each.why}") for each in found.results if each.why]
+    blocks += map(Words, found.reasons)
     lead = (
         f"Each method was fitted with {_several(found.seeds, 'seed')} to the same {whole(found.rows[0])} "
         f"rows, and asked for a code of {_several(found.dim, 'number')}, as PCA has."
@@ -203,8 +206,12 @@ def _line(each: MethodResult, found: MethodComparison) -> list[str]:
         f"{_signed(change.low)} to {_signed(change.high)}\u00a0%" if known else "–",
         number(each.p, 2),
         f"{each.ahead}/{len(each.mse)}",
-        f"{each.time:.1f}\u00a0s",
+        _seconds(each),
     ]
+
+
+def _seconds(each: MethodResult) -> str:
+    return f"{each.time:.1f}\u00a0s"
 
 
 def _signed(share: float) -> str:
@@ -228,7 +235,8 @@ def _holding(found: MethodComparison) -> str:
     sampled = (
         " Samples are what each draws from its prior, beside the held-out rows: MMD² by a cubic kernel, 0 on "
         "average for rows of the very distribution; precision is the share of samples that lie among the "
-        "rows, recall that of rows among the samples."
+        "rows, recall that of rows among the samples; density and coverage are the same with one outlier "
+        "counting for little."
     )
     return (
         "Bits are what it takes to keep a code: 32 for each number that is not 0 and the choice of these, or "

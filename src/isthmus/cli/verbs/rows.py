@@ -88,7 +88,7 @@ def sample(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option("--from", metavar="X", help="The rows whose codes; the run's own if not given."),
+        typer.Option("--from", metavar="X", help="Rows whose codes; the run's own if not given."),
     ] = None,
     keep: Annotated[
         Path | None, typer.Option(help="A new run folder, for the model with this prior.")
