@@ -140,6 +140,9 @@ def test_fit_says_what_it_took_the_data_for_and_who_wins(isthmus, sales, tmp_pat
     assert "sales: 60 rows of 5 columns; 12 of them are held out for judging" in result.err
     assert "real numbers" in result.err and "mean 0 and standard deviation 1" in result.err
     assert "the autoencoder loses" in result.out and "take PCA" in result.out
+    assert f"isthmus doctor {tmp_path / 'a'}" in result.err
+    whole = isthmus("fit", "tied", sales, "--dim", 2, "--epochs", 1, "--test", 0, "--out", tmp_path / "b")
+    assert whole.status == 0 and "isthmus doctor" not in whole.err  # nobody knows of anything wrong
     assert "PCA 2" in result.out
 
 

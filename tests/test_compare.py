@@ -243,8 +243,10 @@ def test_what_only_draws_is_judged_by_its_samples_and_moves_nothing_else():
         fit = {name: options[name] for name in ("epochs", "batch_size", "lr")}
         embedder = Embedder(Recipe("gan", dim=2), random_state=seed, **fit).fit(train)
         drawn = embedder.sample(len(test), noise=False, random_state=seed)
-        own.append(Likeness.of((test - mean) / scale, (drawn - mean) / scale))
-    assert gan.likeness == pytest.approx(np.mean(own, 0), rel=1e-3, abs=1e-3)
+        near = Likeness.of((test - mean) / scale, (drawn - mean) / scale)
+        assert near is not None
+        own.append(near)
+    assert gan.likeness is not None and gan.likeness == pytest.approx(np.mean(own, 0), rel=1e-3, abs=1e-3)
     assert found.verdict.startswith(
         f"{without.verdict} gan draws and rebuilds nothing: the MMD² of its samples"
     )

@@ -76,7 +76,43 @@ def test_a_collapsed_posterior():
     found = examine(embedder, TRAIN, TEST, data="sales.csv")
     assert names(found)["posterior collapse"] == "problem" and not found.healthy
     evidence, remedy = said(found, "posterior collapse")
-    assert "3 of 3 dimensions" in evidence and remedy == "isthmus fit beta_vae sales.csv --set beta=1"
+    assert "3 of 3 dimensions" in evidence and remedy == "isthmus fit beta_vae sales.csv --dim 3 --set beta=1"
+    _, more = said(found, "worse than PCA")  # the cause is the same, and so is the remedy
+    assert more.splitlines()[0] == remedy and "--epochs" not in more
+
+
+def test_the_remedy_of_a_silent_code_can_be_pasted_and_works(tmp_path, capsys):
+    """β-VAE at unit variance says nothing; what the doctor prints, run as it stands, says what there is."""
+    path, out = tmp_path / "my rows.csv", tmp_path / "a"
+    kind = (TRAIN[:, 0] > 0).astype(int)
+    np.savetxt(
+        path, np.column_stack([TRAIN, kind]), delimiter=",", header="a,b,c,d,e,f,g,h,kind", comments=""
+    )
+    asked = ["--labels", "kind", "--dim", "2", "--test", "0.3", "--seed", "3", "--out", str(out)]
+    settings = ["--set", "likelihood.scale=1", "--set", "beta=10", "--epochs", "150", "--no-report"]
+    assert run(["fit", "beta_vae", str(path), *asked, *settings]) == 0
+    told = capsys.readouterr().err
+    assert "posterior collapse" in told and "less weight than 10" in told
+    assert f"isthmus doctor {out}" in told.splitlines()[-2]
+
+    def doctor(folder: str) -> tuple[dict[str, dict[str, str]], float]:
+        capsys.readouterr()  # of the fit
+        assert run(["doctor", folder, "--json", "--quiet"]) == 0
+        found = json.loads(capsys.readouterr().out)["findings"]
+        r2 = json.loads((Path(folder) / "metrics.json").read_text())["test"]["r2"]
+        return {each["name"]: each for each in found}, r2
+
+    ill, silent = doctor(str(out))
+    assert ill["posterior collapse"]["severity"] == "problem" and silent < 0.05
+    for name in ("posterior collapse", "worse than PCA"):
+        words = shlex.split(ill[name]["remedy"].splitlines()[0], comments=True)
+        assert words[:4] == ["isthmus", "fit", "beta_vae", str(path)]
+        for option, value in zip(asked[:-2:2], asked[1:-2:2]):
+            assert words[words.index(option) + 1] == value
+    assert all(pasted(each["remedy"]) for each in ill.values())
+    assert run([*words[1:], "--epochs", "150", "--no-report"]) == 0
+    well, r2 = doctor(words[words.index("--out") + 1])
+    assert "posterior collapse" not in well and r2 > 0.5
 
 
 def test_dimensions_that_a_vae_does_not_need_are_a_note():

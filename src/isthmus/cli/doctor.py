@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from ..diagnostics import Diagnosis, examine
+from ..diagnostics.remedies import reading
 from ..training import write_atomically
 from .output import say, show, to_json
 from .source import Part
@@ -35,7 +36,10 @@ def doctor(
         test = Part(rows.x, rows.labels)
     elif test is None and not quiet:
         say("no rows were held out, so over-fitting and the error beside PCA's cannot be looked for")
-    again = shlex.join(["isthmus", "fit", plan.model, plan.data, "--out", f"{folder}-again"])
+    options = reading(plan._asdict())
+    pictures = ["--images"] if plan.images else []
+    words = ["isthmus", "fit", plan.model, plan.data, *shlex.split(options), *pictures]
+    again = shlex.join([*words, "--out", f"{folder}-again"])
     schema = fitted.embedder.schema_
     embedder, train, test = numeric(fitted.embedder, train, test)
     found = examine(
@@ -49,6 +53,7 @@ def doctor(
         blocks=() if schema is None else schema.blocks,
         command=again,
         data=plan.data,
+        options=options,
     )
     show(found.to_json() if as_json else str(found))
     if out is not None:

@@ -46,8 +46,14 @@ def fit(
         remark(f"going on with the interrupted run in {folder}")
     embedder = _embedder(plan, recipe, given, folder, not quiet, tensorboard)
     started = time.perf_counter()
+    warned: list[str] = []
+
+    def heard(words: str) -> None:
+        warned.append(words)
+        remark(words)
+
     try:
-        with aloud(remark):
+        with aloud(heard):
             embedder.fit(train.x, train.labels)
     except KeyboardInterrupt:
         how = "the same command goes on from its last checkpoint" if abandon(folder) else "nothing was kept"
@@ -91,6 +97,8 @@ def fit(
     write_atomically(folder / config.FILE, config.written(plan._asdict()).encode())
     finish(folder, embedder, given, found)
     show(found if as_json else str(comparison))
+    if warned or comparison.loses:
+        remark(f"what is wrong with it, and what helps: isthmus doctor {shlex.quote(str(folder))}")
     if report and embedder.model_.autoencoder.reads:
         named = given._replace(columns=names_of(embedder, given.columns))
         parts = (shown, seen, unseen, named, comparison, found, remark)

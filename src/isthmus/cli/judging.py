@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..baselines import Comparison, Yardstick, beside
+from ..baselines.comparison import Outcome
 from ..baselines.yardstick import flat
 from ..data.schema import Schema
 from ..estimators import Embedder
@@ -21,6 +22,11 @@ class Judgement(NamedTuple):
     score: float | None
     rows: int
     why: str = ""
+
+    @property
+    def loses(self) -> bool:
+        """Whether PCA, or the mean, is surely better."""
+        return self.comparison is not None and self.comparison.outcome in (Outcome.LOSES, Outcome.NOTHING)
 
     def __str__(self) -> str:
         return str(self.comparison) if self.comparison is not None else self.why

@@ -48,7 +48,7 @@ def identity(patient: Patient) -> Finding | None:
         "warning" if copies and dim < columns else "note",
         evidence,
         f"{patient.command} --dim {dim}\n"
-        f"isthmus fit denoising {patient.data} --dim {patient.dim}   # or noise to undo",
+        f"isthmus fit denoising {patient.source} --dim {patient.dim}   # or noise to undo",
         Bars(
             "What is rebuilt of data, and of rows that are none",
             {"data": own, "shuffled columns": share},

@@ -61,7 +61,9 @@ def too_strong(patient: Patient) -> Finding | None:
         if isinstance(weight, int | float) and weight
         else []
     )
-    lines += [f"isthmus fit wae_mmd {patient.data} --dim {patient.dim}   # a distance, with no critic to win"]
+    lines += [
+        f"isthmus fit wae_mmd {patient.source} --dim {patient.dim}   # a distance, with no critic to win"
+    ]
     return Finding(
         "critic too strong",
         "warning",
@@ -95,7 +97,7 @@ def too_weak(patient: Patient) -> Finding | None:
         f"a random forest tells codes of {patient.held} from draws of the prior in {100 * seen:.0f} % of "
         f"cases, and the critic in {100 * own.accuracy:.0f} %: there is a difference, and it is blind to it.",
         f"{patient.again} --set critic=256,256   # a wider critic\n"
-        f"isthmus fit wae_mmd {patient.data} --dim {patient.dim}   # or a distance instead",
+        f"isthmus fit wae_mmd {patient.source} --dim {patient.dim}   # or a distance instead",
         own.picture(),
     )
 

@@ -8,6 +8,7 @@ from ..baselines import pca
 from ..metrics.arrays import Array
 from .examination import Patient
 from .findings import Curves, Finding, Spread
+from .regularisation import all_silent
 from .remedies import lighter
 
 BALANCE = 4.0  # the β that Higgins et al. 2017 choose on purpose
@@ -67,11 +68,14 @@ def blurred(patient: Patient) -> Finding | None:
     the code does not tell is missing in x̂. How much must be missing, PCA says: it is a mean too, the best
     straight one, of a code as wide. The finding is that less than half (−3 dB) of the energy that PCA's
     reconstructions keep is left, in frequencies above half of the highest, over pictures less their mean, by
-    two standard errors over rows; where PCA keeps a tenth of the data's energy or more.
+    two standard errors over rows; where PCA keeps a tenth of the data's energy or more. Of a code that says
+    nothing `collapse` says more.
     """
     half, shape = patient.judged, patient.shape
     whole = np.isfinite(half.target).all(1)
     size = half.target.shape[1]
+    if all_silent(patient):
+        return None
     if shape is None or size != np.prod(shape) or min(shape[-2:]) < 6 or whole.sum() < 20:
         return None
     learned = patient.train.target
@@ -98,7 +102,7 @@ def blurred(patient: Patient) -> Finding | None:
     if patient.train.kl is not None:
         remedy = f"{remedy}\n# or a code that is allowed to tell more\n{lighter(patient)}"
     remedy += (
-        f"\nisthmus fit vae_gan {patient.data} --dim {patient.dim}   # details like the data's, not equal"
+        f"\nisthmus fit vae_gan {patient.source} --dim {patient.dim}   # details like the data's, not equal"
     )
     return Finding(
         "blurred",

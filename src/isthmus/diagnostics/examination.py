@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import shlex
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -58,7 +59,8 @@ class Patient(NamedTuple):
 
     `rows` and `labels` are those of training as they came, or some of them. `pixels` says that all columns
     share a unit, `shape` is that of a picture where rows are pictures, and `blocks` says where a row holds
-    categories; `command` and `data` are what a remedy begins with and what it speaks of.
+    categories; `command` and `data` are what a remedy begins with and what it speaks of, and `options` what a
+    command line must say of the data beside their name.
     """
 
     embedder: Embedder
@@ -71,6 +73,12 @@ class Patient(NamedTuple):
     command: str
     data: str
     blocks: Sequence[slice] = ()
+    options: str = ""
+
+    @property
+    def source(self) -> str:
+        """The data, as a command line names them."""
+        return f"{shlex.quote(self.data)} {self.options}".rstrip()
 
     @property
     def recipe(self) -> Recipe:
@@ -82,8 +90,9 @@ class Patient(NamedTuple):
 
     @property
     def again(self) -> str:
-        """The command that fits it anew, as wide as it is, with the method's defaults."""
-        return f"{self.command} --dim {self.dim}"
+        """The command that fits it anew, as wide as it is where that can be said, else with its defaults."""
+        dim = self.argument("dim")
+        return self.command if dim is None else f"{self.command} --dim {dim}"
 
     @property
     def fixed_scale(self) -> bool:
@@ -177,6 +186,7 @@ def examine(
     blocks: Sequence[slice] | None = None,
     command: str | None = None,
     data: str = "X",
+    options: str = "",
 ) -> Diagnosis:
     """Look for what commonly goes wrong: each check of `CHECKS` says what it found, how it shows, what helps.
 
@@ -191,7 +201,7 @@ def examine(
         shape: of a picture, (h, w) or (c, h, w), where rows are pictures that came laid flat.
         blocks: of encoded rows, the places of categories; by default what the embedder's schema says.
         command: what a remedy begins with; by default `isthmus fit METHOD X`.
-        data: what the rows are called, in remedies.
+        data: what the rows are called, in remedies. options: what a command line must say of them, besides.
 
     >>> print(examine(embedder, x_train, x_test))  # doctest: +SKIP
     """
@@ -211,7 +221,7 @@ def examine(
         shape = embedder.preparation_.shape
     patient = Patient(
         *(embedder, *halves, train, y_train, pixels, None if shape is None else tuple(shape)),
-        *(command or f"isthmus fit {name} {data}", data, blocks),
+        *(command or f"isthmus fit {name} {shlex.quote(data)} {options}".rstrip(), data, blocks, options),
     )
     apart = () if rebuilds(embedder.model_) else REBUILDING
     checks = {name: check for name, check in CHECKS.items() if name not in apart}

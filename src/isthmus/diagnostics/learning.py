@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..baselines.comparison import Outcome
+from ..estimators.door import lengths
 from ..metrics import bootstrap
 from .examination import Patient
 from .findings import Bars, Finding, Spread
+from .regularisation import all_silent
+from .remedies import lighter
 
+BATCH = 128  # rows a step, if nobody says otherwise
 MUCH = 1.5  # times the training error: the lower end of the held-out error's interval lies above
 
 
@@ -48,6 +52,7 @@ def losing(patient: Patient) -> Finding | None:
     if comparison is None:
         return None
     mean, linear, own = comparison.scores
+    first = lighter(patient) if all_silent(patient) else ""  # the cause of both, and no epoch mends it
     errors = {score.name: score.mse for score in comparison.scores}
     picture = Bars("The error on held-out rows", errors, "mean squared error", linear.mse, "PCA")
     if own.mse >= mean.mse:
@@ -56,7 +61,7 @@ def losing(patient: Patient) -> Finding | None:
             "problem",
             f"it has learned nothing: mean squared error {own.mse:.4g} on held-out rows, and the mean of the "
             f"training rows has {mean.mse:.4g} (PCA {linear.mse:.4g}).",
-            f"{patient.command} --epochs 300   # was it trained long enough?\n{_contest(patient)}",
+            f"{first or _longer(patient)}\n{_contest(patient)}",
             picture,
         )
     if comparison.outcome is not Outcome.LOSES:  # where PCA is exact, there is no factor to speak of
@@ -66,10 +71,16 @@ def losing(patient: Patient) -> Finding | None:
         "warning",
         f"mean squared error {own.mse:.4g} on held-out rows, {100 * (own.mse / linear.mse - 1):.0f} % more "
         f"than that of PCA with as many dimensions, {linear.mse:.4g}.",
-        _contest(patient),
+        f"{first}\n{_contest(patient)}".lstrip(),
         picture,
     )
 
 
+def _longer(patient: Patient) -> str:
+    """Twice as many epochs as a run has by default, and 300 at least."""
+    usual = lengths(len(patient.rows), BATCH, "auto")[1]
+    return f"{patient.again} --epochs {max(300, 2 * usual)}   # was it trained long enough?"
+
+
 def _contest(patient: Patient) -> str:
-    return f"isthmus compare {patient.data} linear autoencoder vae --dim {patient.dim}"
+    return f"isthmus compare {patient.source} linear autoencoder vae --dim {patient.dim}"

@@ -54,6 +54,12 @@ def collapse(patient: Patient) -> Finding | None:
     )
 
 
+def all_silent(patient: Patient) -> bool:
+    """Whether the code says nothing of any row."""
+    kl = patient.judged.kl
+    return kl is not None and bool((kl < SILENT).all())
+
+
 def over_regularised(patient: Patient) -> Finding | None:
     """The code tells far less than the data support, though it has not collapsed: the KL weighs too much.
 

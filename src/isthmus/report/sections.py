@@ -13,6 +13,7 @@ import numpy as np
 
 from ..baselines.yardstick import flat
 from ..diagnostics import examine
+from ..diagnostics.remedies import reading
 from ..latents import Quantised, TwoLevels
 from ..latents import plain as plain_latent
 from . import charts, journeys, pictures, tables
@@ -36,6 +37,7 @@ def verdict(study: Study) -> Section:
 def health(study: Study) -> Section:
     """What commonly goes wrong, looked for."""
     plan, test = study.metrics.get("plan"), study.test
+    options = reading(plan) if plan else ""
     found = examine(
         study.embedder,
         study.train.x,
@@ -45,8 +47,9 @@ def health(study: Study) -> Section:
         pixels=study.units == "whole",
         shape=study.shape,
         blocks=() if study.schema is None else study.schema.blocks,
-        command=plan and shlex.join(["isthmus", "fit", plan["model"], plan["data"]]),
+        command=plan and f"{shlex.join(['isthmus', 'fit', plan['model'], plan['data']])} {options}".rstrip(),
         data=plan["data"] if plan else "X",
+        options=options,
     )
     quiet = sorted(set(found.looked_for) - {finding.name for finding in found.findings})
     blocks: list[Block] = []

@@ -74,9 +74,11 @@ def silent(glimpse: Glimpse) -> str | None:
     kl, latent = glimpse.last("kl"), glimpse.model.autoencoder.latent
     if len(kl) < EPOCHS or max(kl) >= SILENT * latent.dim or not _warm(glimpse):
         return None
+    weight = max((each.weight(glimpse.records[-1]["step"]) for each in _costs(glimpse)), default=1.0)
+    less = f"less weight than {weight:g}" if weight > 1 else "less weight"
     return (
         f"the code carries {max(kl):.2g} nats in all: the decoder does without it (posterior collapse). "
-        "Unless the columns are independent of each other, give the KL less weight or a warm-up, or let the "
+        f"Unless the columns are independent of each other, give the KL {less} or a warm-up, or let the "
         "likelihood learn its scale"
     )
 
@@ -176,9 +178,14 @@ def _ending(terms: Mapping[str, float]) -> dict[str, float]:
 
 def _warm(glimpse: Glimpse) -> bool:
     """Whether the KL's weight is what it will be later on."""
-    objective, step = getattr(glimpse.model.autoencoder, "objective", None), glimpse.records[-1]["step"]
-    terms = [each for each in getattr(objective, "terms", ()) if each.name == "kl"]
-    return all(each.weight(step) >= max(each.weight(2 * step), each.weight(10 * step)) for each in terms)
+    step = glimpse.records[-1]["step"]
+    return all(e.weight(step) >= max(e.weight(2 * step), e.weight(10 * step)) for e in _costs(glimpse))
+
+
+def _costs(glimpse: Glimpse) -> list[Any]:
+    """The terms of the objective that are a KL."""
+    objective = getattr(glimpse.model.autoencoder, "objective", None)
+    return [each for each in getattr(objective, "terms", ()) if each.name == "kl"]
 
 
 def _lost(curve: list[float]) -> float:
