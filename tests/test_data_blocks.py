@@ -16,7 +16,6 @@ from isthmus.data.preparation import prepare
 from isthmus.data.streams import mapped_rows, prepare_blocks
 from isthmus.models import vae
 from isthmus.trace import Batch
-from isthmus.training import batches as reading
 from isthmus.training.batches import epoch
 
 ROWS = 500
@@ -292,30 +291,13 @@ def test_batches_read_ahead_are_those_of_an_array_and_no_reader_outlives_its_epo
     assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
 
 
-def test_batches_that_are_read_together_are_those_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = np.random.default_rng(0).normal(size=(50, 3))
-    rows = MappedRows(x, target=x + 1, labels=np.arange(50))
-
-    def found(together: int) -> list[Batch]:
-        monkeypatch.setattr(reading, "TOGETHER", together)
-        return [batch for batch, _ in epoch(rows, 7, torch.device("cpu"), seed=1, start=2)]
-
-    alone, some, all_of_them = found(1), found(2 * 7 * 3), found(1 << 20)
-    assert len(alone) == 5  # the last row joins those before it
-    for one, *others in zip(alone, some, all_of_them, strict=True):
-        for other in others:
-            assert torch.equal(one.input, other.input) and torch.equal(one.target, other.target)
-            assert torch.equal(one.context["labels"], other.context["labels"])
-
-
-def test_what_goes_wrong_while_reading_ahead_is_raised_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_while_reading_ahead_is_raised_in_the_loop() -> None:
     def prepare(raw: np.ndarray) -> Batch:
         if (raw == 7).any():
             raise DataError("row 7 is spoiled")
         return Batch(torch.from_numpy(raw), torch.from_numpy(raw))
 
     rows = MappedRows(np.arange(10.0)[:, None], prepare=prepare)
-    monkeypatch.setattr(reading, "TOGETHER", 2)  # a batch
     seen = 0
     with pytest.raises(DataError, match="row 7"):
         for _ in epoch(rows, 2, torch.device("cpu")):

@@ -21,7 +21,6 @@ from .sources import check_matrix
 
 SCALINGS = ("auto", "columns", "whole", "none")
 CELLS = 1 << 22  # of an array that are in float64 at a time: 32 MB
-CACHED = 1 << 15  # that stay in a processor's cache: 256 KB
 Family = Callable[[Features], Likelihood]
 
 
@@ -58,23 +57,18 @@ class Preparation:
             DataError: for rows of another shape than those of training, or too far from them for float32.
         """
         x = self.shaped(x)
-        read = np.empty(x.shape, np.float32)
-        explained = None if np.all(self.continuous) else np.empty(x.shape, np.float32)
-        for part in stretches(x, CACHED):
-            raw = logged = x[part]
-            if np.any(self.log):
-                raw = raw.astype(np.float64)
-                logged = np.log1p(raw, out=raw.copy(), where=self._column(self.log))
-            scaled = np.subtract(logged, self._column(self.shift), dtype=np.float64)
-            scaled /= self._column(self.scale)
-            with np.errstate(over="ignore"):
-                read[part] = scaled
-            if not np.isfinite(read[part].sum()):
-                check_matrix(scaled, first=part.start)
-            if explained is not None:
-                explained[part] = np.where(self._column(self.continuous), scaled, raw)
-        input, present = observed(torch.from_numpy(read))
-        target = None if explained is None else observed(torch.from_numpy(explained))[0]
+        input = torch.empty(x.shape)
+        target = None if np.all(self.continuous) else torch.empty(x.shape)
+        for part in stretches(x):
+            raw = x[part].astype(np.float64)
+            logged = np.log1p(raw, out=raw.copy(), where=self._column(self.log)) if np.any(self.log) else raw
+            scaled = (logged - self._column(self.shift)) / self._column(self.scale)
+            check_matrix(scaled, first=part.start)
+            input[part] = torch.from_numpy(scaled)
+            if target is not None:
+                target[part] = torch.from_numpy(np.where(self._column(self.continuous), scaled, raw))
+        input, present = observed(input)
+        target = None if target is None else observed(target)[0]
         if present is not None:
             context = {**context, "observed": present}
         if self.unread and input[:, list(self.unread)].any():  # the encoder's weights there are as they began
@@ -278,9 +272,9 @@ def _brief(flags: np.ndarray) -> bool | tuple[bool, ...]:
     return bool(flags.flat[0]) if flags.all() or not flags.any() else tuple(flags.ravel().tolist())
 
 
-def stretches(x: np.ndarray, cells: int | None = None) -> list[slice]:
-    """Neighbouring rows, about that many values at a time, `CELLS` unless said."""
-    step = max(1, (cells or CELLS) // max(1, math.prod(x.shape[1:])))
+def stretches(x: np.ndarray) -> list[slice]:
+    """Neighbouring rows, about `CELLS` values at a time."""
+    step = max(1, CELLS // max(1, math.prod(x.shape[1:])))
     return [slice(start, start + step) for start in range(0, max(1, len(x)), step)]
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-import math
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +18,6 @@ from ..randomness import Stream, mixed
 from ..trace import NOTHING, Batch
 
 Data = Any  # whatever `as_rows` understands
-TOGETHER = 1 << 17  # values of batches that are read together: 512 KB
 SHARE = 0.5  # of a device's free memory that data may take; the rest is for the model
 
 
@@ -126,39 +123,22 @@ def epoch(
     if len(cuts) > 1 and len(cuts[-1]) == 1:  # one row has no variance: normalisation would fail on it
         cuts = (*cuts[:-2], torch.cat(cuts[-2:]))
     cuts = cuts[start:]
-    taken = ahead(rows, cuts) if isinstance(rows, MappedRows) and cuts else map(rows.take, cuts)
+    taken = ahead(rows.take, cuts) if isinstance(rows, MappedRows) and cuts else map(rows.take, cuts)
     for index, batch in zip(cuts, taken):
         yield (batch if rows.device == device else moved(batch, device)), index
 
 
-def ahead(rows: MappedRows, cuts: Sequence[Tensor]) -> Iterator[Batch]:
-    """The rows of each cut, some batches taken together in a thread of its own while those before are used.
+def ahead(make: Callable[[Tensor], Batch], indices: Sequence[Tensor]) -> Iterator[Batch]:
+    """`make` of each in turn, the next one in a thread of its own while this one is used.
 
-    Reading and scaling then hide behind the steps, and taking turns with them costs little.
+    Reading and scaling then hide behind the step, which leaves Python's lock free most of the time.
     """
-    values = len(cuts[0]) * math.prod(rows.input.shape[1:])
-    some = max(1, TOGETHER // max(1, values))
-    groups = [cuts[first : first + some] for first in range(0, len(cuts), some)]
-
-    def make(group: Sequence[Tensor]) -> Batch:
-        return rows.take(torch.cat(tuple(group)))
-
     with ThreadPoolExecutor(1, "batches") as reader:
-        coming = reader.submit(make, groups[0])
-        for group, after in itertools.zip_longest(groups, groups[1:]):
-            batch = coming.result()
-            if after is not None:
-                coming = reader.submit(make, after)
-            yield from divided(batch, [len(cut) for cut in group])
-
-
-def divided(batch: Batch, sizes: list[int]) -> Iterator[Batch]:
-    """Neighbouring rows of a batch, that many at a time, as views."""
-    inputs = batch.input.split(sizes)
-    targets = inputs if batch.target is batch.input else batch.target.split(sizes)
-    contexts = {name: part.split(sizes) for name, part in batch.context.items()}
-    for number, (input, target) in enumerate(zip(inputs, targets)):
-        yield Batch(input, target, {name: parts[number] for name, parts in contexts.items()})
+        coming = reader.submit(make, indices[0])
+        for index in indices[1:]:
+            batch, coming = coming.result(), reader.submit(make, index)
+            yield batch
+        yield coming.result()
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:
