@@ -25,7 +25,7 @@ from ..training import TrainingWarning
 from .fairness import MOST, CodeSize, Likeness, gaussian_rows, sized
 from .results import Baseline, MethodComparison, MethodResult, samples, verdict
 
-APART = "has no encoder: it rebuilds no row, so there is no error. By its samples it is judged."
+APART = "has no encoder: it rebuilds no row, so there is no error. Its samples are what judges it."
 
 
 def compare(
