@@ -2,12 +2,14 @@
 
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from isthmus import Embedder, Recipe, fit
 from isthmus.data import DataError, MappedRows, Rows, blocks, read
@@ -15,8 +17,7 @@ from isthmus.data.blocks import Blocks, Mapped
 from isthmus.data.preparation import prepare
 from isthmus.data.streams import mapped_rows, prepare_blocks
 from isthmus.models import vae
-from isthmus.trace import Batch
-from isthmus.training.batches import epoch
+from isthmus.training.batches import epoch, reader
 
 ROWS = 500
 
@@ -162,18 +163,32 @@ def test_what_cannot_be_explained_is_named_by_its_row():
         prepare_blocks(Blocks(Held(x)))
 
 
-def test_batches_are_those_of_prepared_rows():
+@pytest.mark.parametrize(
+    "kinds, twofold",
+    [
+        (("real", "offset"), False),
+        (("missing", "offset"), False),
+        (("binary", "binary"), False),
+        (("missing", "constant"), True),
+        (("count", "count"), True),
+    ],
+)
+def test_batches_are_those_of_prepared_rows(kinds, twofold):
     generator = np.random.default_rng(0)
-    x = np.column_stack([column(kind, 1000, generator) for kind in ("missing", "offset", "constant")])
+    x = np.column_stack([column(kind, 1000, generator) for kind in kinds]).astype(float)
     by_blocks = Blocks(Held(x))
-    preparation, _ = prepare_blocks(by_blocks)
+    preparation, _ = prepare_blocks(by_blocks, counts=True)
+    assert preparation.twofold == twofold
+    x[::50, -1] += 1  # what never varied in training does, in some rows
     rows, all_rows = mapped_rows(preparation, by_blocks, labels=np.arange(1000)), preparation.rows(x)
-    index = torch.tensor([5, 999, 3, 3])
-    batch, expected = rows.take(index), all_rows.take(index)
-    assert batch.input.equal(expected.input) and batch.target.equal(expected.target)
-    assert batch.context["labels"].equal(index)
-    whole = rows.span(0, 1000).context["observed"]
-    assert whole.equal(all_rows.context["observed"])
+    for index in torch.tensor([5, 999, 3, 3, 50]), torch.arange(1000):
+        batch, expected = rows.take(index), all_rows.take(index)
+        assert batch.input.equal(expected.input) and batch.target.equal(expected.target)
+        assert twofold or batch.target is batch.input
+        assert batch.context["labels"].equal(index)
+        assert ("observed" in batch.context) == ("missing" in kinds)
+        if "missing" in kinds:
+            assert batch.context["observed"].equal(expected.context["observed"])
 
 
 def test_an_estimator_says_the_same_of_a_map_and_of_an_array(tmp_path, monkeypatch):
@@ -276,28 +291,72 @@ def test_whole_numbers_of_parquet_stay_whole_unless_some_are_missing(tmp_path):
         np.testing.assert_array_equal(values, [[1, 1], [np.nan if None in cells else 2, 0]])
 
 
-def test_batches_read_ahead_are_those_of_an_array_and_no_reader_outlives_its_epoch() -> None:
+def in_turn(rows: Rows | MappedRows, size: int, start: int, seed: int | None) -> list[tuple[Tensor, Tensor]]:
+    return [
+        (batch.input, index)
+        for batch, index in epoch(rows, size, torch.device("cpu"), seed=seed, number=2, start=start)
+    ]
+
+
+@pytest.mark.parametrize("start", [0, 1, 5])
+def test_batches_read_ahead_are_those_of_an_array(start: int) -> None:
     x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
-    read_ahead, plain = (
-        [(b.input, index) for b, index in epoch(rows, 8, torch.device("cpu"), seed=1, number=2, start=1)]
-        for rows in (MappedRows(x), Rows(torch.from_numpy(x)))
-    )
-    assert len(read_ahead) == len(plain) == 6
+    read_ahead, plain = (in_turn(rows, 8, start, 1) for rows in (MappedRows(x), Rows(torch.from_numpy(x))))
+    assert len(read_ahead) == len(plain) == 7 - start
     for (mine, my_index), (theirs, their_index) in zip(read_ahead, plain):
-        assert torch.equal(mine, theirs) and torch.equal(my_index, their_index)  # type: ignore[arg-type]
-    batches = epoch(MappedRows(x), 8, torch.device("cpu"), seed=1)
+        assert torch.equal(mine, theirs) and torch.equal(my_index, their_index)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 300])
+@pytest.mark.parametrize("seed", [0, None])
+def test_batches_of_blocks_that_are_foreseen_are_their_rows(pair, size, seed, monkeypatch):
+    x, by_blocks = pair
+    reads = []
+    load = Blocks._load
+    monkeypatch.setattr(Blocks, "_load", lambda self, block: (reads.append(int(block)), load(self, block))[1])
+    rows = MappedRows(by_blocks)
+    whole = in_turn(rows, size, 0, seed)
+    if size < 64:  # a larger batch may be of more blocks than are kept
+        assert sorted(reads) == list(range(len(by_blocks.starts) - 1))  # each once, though two threads read
+    for start in (0, 3):
+        rest = in_turn(MappedRows(by_blocks.subset(np.arange(len(x)))), size, start, seed)
+        assert len(rest) == max(0, len(whole) - start)
+        for (values, index), (_, expected) in zip(rest, whole[start:]):
+            assert index.equal(expected)
+            np.testing.assert_array_equal(values.numpy(), x[index.numpy()])
+    assert torch.cat([index for _, index in whole]).sort().values.equal(torch.arange(len(x)))
+
+
+@pytest.mark.parametrize("how", ["array", "blocks"])
+def test_no_reader_outlives_its_epoch(pair, how: str) -> None:
+    x, by_blocks = pair
+    batches = epoch(MappedRows(x if how == "array" else by_blocks), 8, torch.device("cpu"), seed=1)
     next(batches)
+    assert [t for t in threading.enumerate() if t.name.startswith("batches")]
     batches.close()  # as when training stops in between
     assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
 
 
-def test_what_goes_wrong_while_reading_ahead_is_raised_in_the_loop() -> None:
-    def prepare(raw: np.ndarray) -> Batch:
-        if (raw == 7).any():
-            raise DataError("row 7 is spoiled")
-        return Batch(torch.from_numpy(raw), torch.from_numpy(raw))
+def test_a_reader_computes_alone_and_leaves_others_their_threads() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with reader() as thread, ThreadPoolExecutor(1) as other:
+            x = torch.ones(1 << 20)
+            assert thread.submit(lambda: (x.sum(), torch.get_num_threads())[1]).result() == 1
+            assert other.submit(lambda: (x.sum(), torch.get_num_threads())[1]).result() == 2  # the control
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
-    rows = MappedRows(np.arange(10.0)[:, None], prepare=prepare)
+
+def test_what_goes_wrong_while_reading_ahead_is_raised_in_the_loop() -> None:
+    def spoiled(x: Tensor) -> Tensor:
+        if (x == 7).any():
+            raise DataError("row 7 is spoiled")
+        return x
+
+    rows = MappedRows(np.arange(10.0)[:, None], transform=spoiled)
     seen = 0
     with pytest.raises(DataError, match="row 7"):
         for _ in epoch(rows, 2, torch.device("cpu")):

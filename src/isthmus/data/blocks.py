@@ -54,22 +54,40 @@ class Shaped(Store):
         return self.store.read(start, stop).reshape(stop - start, *self.shape[1:])
 
 
+class Form(ABC):
+    """What is made of rows as soon as they are read: `shape` of each, `dtype`."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    gaps = False  # whether a value was missing in what it has made
+
+    @abstractmethod
+    def make(self, rows: np.ndarray, first: int) -> np.ndarray:
+        """Rows (b, ...) in this form; `first` is the number of the first of them."""
+
+
 class Blocks:
     """An array (n, ...) over a store: slices and rows are read when asked for, and memory stays flat.
 
     Rows that are asked for by number come out of blocks that are kept, at most `allowance` bytes of them, so
     an order is fast where it stays among a few blocks for a while: `order` gives such a one. `index`,
-    ascending, leaves only those rows.
+    ascending, leaves only those rows. With a `form`, rows are what it makes of them, and are kept as such.
     """
 
-    def __init__(self, store: Store, index: np.ndarray | None = None, allowance: int | None = None):
-        self.store, self.index = store, index
+    def __init__(
+        self,
+        store: Store,
+        index: np.ndarray | None = None,
+        allowance: int | None = None,
+        form: Form | None = None,
+    ):
+        self.store, self.index, self.form = store, index, form
         self.allowance = ALLOWANCE if allowance is None else allowance
-        self.dtype = store.dtype
+        shape, self.dtype = (store.shape[1:], store.dtype) if form is None else (form.shape, form.dtype)
         self.starts = store.starts if index is None else np.searchsorted(index, store.starts)
-        self.shape = (int(self.starts[-1]), *store.shape[1:])
+        self.shape = (int(self.starts[-1]), *shape)
         longest = int(np.diff(self.starts).max(initial=1))
-        self.slots = max(2, self.allowance // max(1, longest * row_bytes(store)))
+        self.slots = max(2, self.allowance // max(1, longest * row_bytes(self)))
         self.slots = min(self.slots, 2 * len(self.starts))
         self.kept: np.ndarray | None = None  # (slots, longest, ...), made when first needed
         self.longest = longest
@@ -84,7 +102,7 @@ class Blocks:
 
     @property
     def nbytes(self) -> int:
-        return self.shape[0] * row_bytes(self.store)
+        return self.shape[0] * row_bytes(self)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -100,18 +118,26 @@ class Blocks:
             start, stop, _ = which.indices(len(self))
             return self._span(start, max(start, stop))
         which = np.asarray(which)
+        wanted = np.unique(np.searchsorted(self.starts, which, side="right") - 1)
+        if len(wanted) <= self.slots:
+            self._keep(wanted)
+            return self.at(self.places(which))
+        values = np.empty((len(which), *self.shape[1:]), self.dtype)
+        for block in wanted:  # scattered over more than can be kept
+            start, stop = self.starts[block : block + 2]
+            here = (start <= which) & (which < stop)
+            values[here] = self._load(block)[which[here] - start]
+        return values
+
+    def places(self, which: np.ndarray) -> np.ndarray:
+        """Where rows at these positions (b,) are among what is kept, while their blocks stay there."""
         blocks = np.searchsorted(self.starts, which, side="right") - 1
-        wanted = np.unique(blocks)
-        if len(wanted) > self.slots:  # scattered over more blocks than can be kept
-            values = np.empty((len(which), *self.shape[1:]), self.dtype)
-            for block in wanted:
-                here = blocks == block
-                values[here] = self._load(block)[which[here] - self.starts[block]]
-            return values
-        self._keep(wanted)
+        return self.slot[blocks] * self.longest + which - self.starts[blocks]
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """Rows that are kept there (b,)."""
         assert self.kept is not None
-        flat = self.kept.reshape(-1, *self.shape[1:])
-        return flat.take(self.slot[blocks] * self.longest + which - self.starts[blocks], 0)
+        return self.kept.reshape(-1, *self.shape[1:]).take(places, 0)
 
     def spans(self) -> Iterator[tuple[int, np.ndarray]]:
         """All rows, in stretches of about a block, each with the number of its first row."""
@@ -121,12 +147,18 @@ class Blocks:
 
     def subset(self, index: np.ndarray) -> Blocks:
         """Only the rows at these positions, which ascend."""
-        return Blocks(self.store, index if self.index is None else self.index[index], self.allowance)
+        index = index if self.index is None else self.index[index]
+        return Blocks(self.store, index, self.allowance, self.form)
+
+    def formed(self, form: Form) -> Blocks:
+        """The same rows in that form, of which as many bytes are kept."""
+        return Blocks(self.store, self.index, self.allowance, form)
 
     def reshape(self, rows: int, *shape: int) -> Blocks:
         """The same rows, each in another shape; -1 for its one axis is as many as it has values."""
         if rows not in (-1, len(self)):
             raise ValueError(f"rows on disk stay {len(self)} rows; {rows} were asked for")
+        assert self.form is None, "rows are shaped before they are brought into a form"
         wanted = (math.prod(self.shape[1:]),) if shape == (-1,) else shape
         return (
             self
@@ -134,29 +166,52 @@ class Blocks:
             else Blocks(Shaped(self.store, wanted), self.index, self.allowance)
         )
 
-    def order(self, seed: int, epoch: int) -> Tensor:
-        """A permutation (n,) of seed and epoch alone: blocks at random, and at random within a few of them.
+    def mixes(self, seed: int | None, epoch: int) -> list[np.ndarray]:
+        """The blocks of an epoch in the order they are needed, in lists of those that are needed together.
 
         As many as half of what may be kept are mixed at a time, so that the next can come while the last rows
-        of these are used.
+        of these are used. Without a seed they come as they are stored.
         """
+        count = len(self.starts) - 1
+        generator = np.random.default_rng([seed or 0, epoch])
+        return self._mixes(np.arange(count) if seed is None else generator.permutation(count))
+
+    def order(self, seed: int, epoch: int) -> Tensor:
+        """A permutation (n,) of seed and epoch alone: mixes at random, and at random within each of them."""
         generator = np.random.default_rng([seed, epoch])
-        counts = np.diff(self.starts)
-        shuffled = generator.permutation(len(counts))
-        together = max(1, self.slots // 2)
-        parts = []
-        for first in range(0, len(shuffled), together):
-            blocks = shuffled[first : first + together]
-            parts.append(
-                generator.permutation(np.concatenate([np.arange(*self.starts[b : b + 2]) for b in blocks]))
-            )
+        parts = [
+            generator.permutation(np.concatenate([np.arange(*self.starts[b : b + 2]) for b in blocks]))
+            for blocks in self._mixes(generator.permutation(len(self.starts) - 1))
+        ]
         return torch.from_numpy(np.concatenate(parts)) if parts else torch.empty(0, dtype=torch.long)
 
+    def bring(self, blocks: np.ndarray) -> None:
+        """Have these blocks in memory, in place of those that were longest without use.
+
+        May run in a thread beside reading rows of blocks that are there and stay: those that were `touched`
+        last, if both together are not more than are kept.
+        """
+        self._keep(np.sort(blocks)[: self.slots])
+
+    def touch(self, blocks: np.ndarray) -> None:
+        """These are in use."""
+        slots = self.slot[blocks]
+        self.clock += 1
+        self.used[slots[slots >= 0]] = self.clock
+
+    def _mixes(self, blocks: np.ndarray) -> list[np.ndarray]:
+        together = max(1, self.slots // 2)
+        return [blocks[first : first + together] for first in range(0, len(blocks), together)]
+
     def _span(self, start: int, stop: int) -> np.ndarray:
+        values = self._stored(start, stop)
+        return values if self.form is None else self.form.make(values, start)
+
+    def _stored(self, start: int, stop: int) -> np.ndarray:
         if self.index is None:
             return self.store.read(start, stop)
         wanted = self.index[start:stop]
-        values = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        values = np.empty((len(wanted), *self.store.shape[1:]), self.store.dtype)
         at = np.searchsorted(wanted, self.store.starts)
         for block in np.flatnonzero(np.diff(at)):
             first, last = self.store.starts[block : block + 2]
@@ -200,5 +255,5 @@ def give_back(array: np.memmap) -> None:
         pages.madvise(mmap.MADV_DONTNEED)
 
 
-def row_bytes(store: Store) -> int:
-    return math.prod(store.shape[1:]) * store.dtype.itemsize
+def row_bytes(rows: Store | Blocks) -> int:
+    return math.prod(rows.shape[1:]) * rows.dtype.itemsize

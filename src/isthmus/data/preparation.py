@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from .sources import check_matrix
 
 SCALINGS = ("auto", "columns", "whole", "none")
 CELLS = 1 << 22  # of an array that are in float64 at a time: 32 MB
+FEW = 1 << 18  # of a block that is read, which a processor keeps near: 2 MB
 Family = Callable[[Features], Likelihood]
 
 
@@ -56,35 +58,49 @@ class Preparation:
         Raises:
             DataError: for rows of another shape than those of training, or too far from them for float32.
         """
+        input, target, whole = self.scaled(x)
+        if not whole:
+            input, present = observed(input)
+            target = None if target is None else observed(target)[0]
+            context = context if present is None else {**context, "observed": present}
+        return Rows(input, target, **context)
+
+    @property
+    def twofold(self) -> bool:
+        """Whether what is explained may differ from what is read."""
+        return bool(self.unread) or not self._columns.explained.all()
+
+    def scaled(self, x: np.ndarray, first: int = 0) -> Scaled:
+        """Rows (n, ...) as they are read and explained; `first` is the number of the first."""
         x = self.shaped(x)
-        input = torch.empty(x.shape)
-        target = None if np.all(self.continuous) else torch.empty(x.shape)
-        for part in stretches(x):
+        shift, scale, continuous, log, explained = self._columns
+        input, whole = torch.empty(x.shape), True
+        target = None if explained.all() else torch.empty(x.shape)
+        for part in stretches(x, FEW):
             raw = x[part].astype(np.float64)
-            logged = np.log1p(raw, out=raw.copy(), where=self._column(self.log)) if np.any(self.log) else raw
-            scaled = (logged - self._column(self.shift)) / self._column(self.scale)
-            check_matrix(scaled, first=part.start)
-            input[part] = torch.from_numpy(scaled)
+            logged = np.log1p(raw, out=raw.copy(), where=log) if log.any() else raw
+            scaled = torch.from_numpy(logged) - torch.from_numpy(shift)
+            scaled /= torch.from_numpy(scale)
+            input[part] = scaled
+            if not (len(raw) and input[part].sum().isfinite()):  # a tenth of the time of looking at each
+                check_matrix(scaled.numpy(), first=first + part.start)
+                whole = False
             if target is not None:
-                target[part] = torch.from_numpy(np.where(self._column(self.continuous), scaled, raw))
-        input, present = observed(input)
-        target = None if target is None else observed(target)[0]
-        if present is not None:
-            context = {**context, "observed": present}
-        if self.unread and input[:, list(self.unread)].any():  # the encoder's weights there are as they began
+                target[part] = torch.where(torch.from_numpy(continuous), scaled, torch.from_numpy(raw))
+        if self.unread and input[:, list(self.unread)].nan_to_num().any():  # their weights are as they began
             target = input if target is None else target
             input = input.clone()
-            input[:, list(self.unread)] = 0
-        return Rows(input, target, **context)
+            input[:, list(self.unread)] *= 0  # what is missing stays so
+        return Scaled(input, target, whole)
 
     def restore(self, x: Tensor) -> np.ndarray:
         """Targets, or what a model says of them, in the data's own units (float64)."""
         values = x.detach().cpu().double().numpy()
-        own = values * self._column(self.scale) + self._column(self.shift)
+        own = values * self._columns.scale + self._columns.shift
         if self.unread:  # such a column has one value, and no spread to draw from
-            constant = np.broadcast_to(self._column(self.shift), self.shape)
+            constant = np.broadcast_to(self._columns.shift, self.shape)
             own[:, list(self.unread)] = constant[list(self.unread)]
-        values = np.where(self._column(self.continuous), own, values)
+        values = np.where(self._columns.continuous, own, values)
         return values[:, 0] if self.grey else values
 
     def typed(self, values: np.ndarray) -> np.ndarray:
@@ -93,7 +109,7 @@ class Preparation:
 
     def log_volume(self, present: Tensor | None) -> np.ndarray | float:
         """Σ log scale over observed elements: log densities of targets minus this are those of the data."""
-        logs = np.where(self._column(self.continuous), np.log(self._column(self.scale)), 0.0)
+        logs = np.where(self._columns.continuous, np.log(self._columns.scale), 0.0)
         logs = np.broadcast_to(logs, self.shape)
         if present is None:
             return float(logs.sum())
@@ -118,9 +134,32 @@ class Preparation:
         fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in state.items()}
         return cls(**fields)
 
-    def _column(self, each: bool | tuple[float, ...] | tuple[bool, ...]) -> np.ndarray:
-        values = np.asarray(each)
-        return values.reshape(self.shape if values.size > 1 else ())
+    @cached_property
+    def _columns(self) -> Columns:
+        def array(each: bool | tuple[float, ...] | tuple[bool, ...]) -> np.ndarray:
+            values = np.asarray(each)
+            return values.reshape(self.shape if values.size > 1 else ())
+
+        shift, scale, continuous, log = map(array, (self.shift, self.scale, self.continuous, self.log))
+        return Columns(shift, scale, continuous, log, continuous | ((shift == 0) & (scale == 1) & ~log))
+
+
+class Scaled(NamedTuple):
+    """What is read (n, ...), and what is explained, None where it is the same; NaN where it is missing."""
+
+    input: Tensor
+    target: Tensor | None
+    whole: bool  # whether it is known that nothing is missing
+
+
+class Columns(NamedTuple):
+    """A preparation's numbers as arrays: of an event's shape, or () where one is for all."""
+
+    shift: np.ndarray
+    scale: np.ndarray
+    continuous: np.ndarray
+    log: np.ndarray
+    explained: np.ndarray  # whether what is explained is what is read
 
 
 def prepare(
@@ -272,9 +311,9 @@ def _brief(flags: np.ndarray) -> bool | tuple[bool, ...]:
     return bool(flags.flat[0]) if flags.all() or not flags.any() else tuple(flags.ravel().tolist())
 
 
-def stretches(x: np.ndarray) -> list[slice]:
-    """Neighbouring rows, about `CELLS` values at a time."""
-    step = max(1, CELLS // max(1, math.prod(x.shape[1:])))
+def stretches(x: np.ndarray, cells: int = CELLS) -> list[slice]:
+    """Neighbouring rows, about so many values at a time."""
+    step = max(1, cells // max(1, math.prod(x.shape[1:])))
     return [slice(start, start + step) for start in range(0, max(1, len(x)), step)]
 
 

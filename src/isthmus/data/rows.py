@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -85,8 +85,8 @@ class MappedRows:
     Only the rows of one batch are read, converted to float32 and moved to the device, so memory stays flat.
     Where the batch misses values (NaN), zeros stand in their place and the context says which elements are
     `observed`. `transform`, a function of the tensor that keeps its shape (scaling, say), is applied to the
-    input; a separate target is taken as it is stored. Context arrays keep their dtype. `prepare` makes a
-    batch of rows as they are stored, in place of all that.
+    input; a separate target is taken as it is stored. Context arrays keep their dtype. Where rows are
+    `twofold`, the first half of their first axis is the input, and the second the target.
 
     A memory map larger than `isthmus.data.blocks.ALLOWANCE` is read by blocks, in an order that mixes those
     of many blocks at a time.
@@ -98,14 +98,14 @@ class MappedRows:
         target: Any = None,
         *,
         transform: Callable[[Tensor], Tensor] | None = None,
-        prepare: Callable[[np.ndarray], Batch] | None = None,
+        twofold: bool = False,
         device: torch.device | str = "cpu",
         **context: Any,
     ):
         self.input = _array(input)
         self.target = self.input if target is None else _array(target)
         self.transform = transform
-        self.prepare = prepare
+        self.twofold = twofold
         self.device = torch.device(device)
         self.context = {name: _array(part) for name, part in context.items()}
         same_length(input=self.input, target=self.target, **self.context)
@@ -115,13 +115,24 @@ class MappedRows:
 
     def take(self, index: Tensor) -> Batch:
         """The rows at these positions (b,), in the order asked for."""
-        wanted = index.cpu().numpy()
-        order = np.argsort(wanted, kind="stable")  # a disk is read forwards; `restore` puts rows back
-        restore = np.empty_like(order)
-        restore[order] = np.arange(len(order))
+        return self._take(index.cpu().numpy())
 
+    def kept(self, indices: Sequence[Tensor]) -> Iterator[Batch]:
+        """`take` of each, of an input by blocks which are all there, and stay."""
+        if not indices:
+            return
+        wanted = [index.cpu().numpy() for index in indices]
+        places = np.split(self.input.places(np.concatenate(wanted)), np.cumsum([len(w) for w in wanted[:-1]]))
+        yield from map(self._take, wanted, places)
+
+    def _take(self, wanted: np.ndarray, places: np.ndarray | None = None) -> Batch:
         def gather(array: Any) -> np.ndarray:
-            return array[wanted] if isinstance(array, Blocks) else _dense(array[wanted[order]])[restore]
+            if isinstance(array, Blocks):
+                return array[wanted] if places is None or array is not self.input else array.at(places)
+            order = np.argsort(wanted, kind="stable")  # a disk is read forwards; `back` puts rows back
+            back = np.empty_like(order)
+            back[order] = np.arange(len(order))
+            return _dense(array[wanted[order]])[back]
 
         return self._batch(gather)
 
@@ -148,31 +159,32 @@ class MappedRows:
         target = None if self.target is self.input else change(self.target)
         context = {name: change(part) for name, part in self.context.items()}
         return MappedRows(
-            input, target, transform=self.transform, prepare=self.prepare, device=device, **context
+            input, target, transform=self.transform, twofold=self.twofold, device=device, **context
         )
 
     def _batch(self, gather: Callable[[Any], np.ndarray]) -> Batch:
-        if self.prepare is not None:
-            made = self.prepare(gather(self.input))
-            input = made.input.to(self.device)
-            target = input if made.target is made.input else made.target.to(self.device)
-            own = {name: self._tensor(gather(part)) for name, part in self.context.items()}
-            return Batch(input, target, {**{k: v.to(self.device) for k, v in made.context.items()}, **own})
-        input, mask = observed(self._floats(gather(self.input)))
+        rows, target = gather(self.input), None
+        if self.twofold:
+            rows, target = map(np.ascontiguousarray, np.split(rows, 2, 1))
+        elif self.target is not self.input:
+            target = gather(self.target)
+        input, mask = self._observed(rows)
         if self.transform is not None:
             input = self.transform(input)
             if mask is not None:  # scaling has moved the zeros
                 input = input.masked_fill(~mask, 0)
-        target = input
-        if self.target is not self.input:
-            target, mask = observed(self._floats(gather(self.target)))
+        explained = input
+        if target is not None:
+            explained, mask = self._observed(target)
         context = {name: self._tensor(gather(part)) for name, part in self.context.items()}
         if mask is not None:
             context["observed"] = mask & context["observed"] if "observed" in context else mask
-        return Batch(input, target, context)
+        return Batch(input, explained, context)
 
-    def _floats(self, array: np.ndarray) -> Tensor:
-        return self._tensor(array.astype(np.float32, copy=False))
+    def _observed(self, array: np.ndarray) -> tuple[Tensor, Tensor | None]:
+        if not isinstance(self.input, Blocks) or self.input.form is None:
+            return observed(self._tensor(array.astype(np.float32, copy=False)))
+        return observed(self._tensor(array)) if self.input.form.gaps else (self._tensor(array), None)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False)).to(self.device)

@@ -10,9 +10,9 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
-from ..trace import Batch
-from .blocks import Blocks
+from .blocks import Blocks, Form
 from .errors import DataError
 from .preparation import Family, Preparation, prepare
 from .rows import MappedRows
@@ -50,13 +50,26 @@ def prepare_blocks(
     return exact, family
 
 
+class Prepared(Form):
+    """Rows as `Preparation.rows` has them: input, and beside it target where the two may differ."""
+
+    def __init__(self, preparation: Preparation):
+        self.preparation = preparation
+        axis, *rest = preparation.shape
+        self.shape = (axis * (1 + preparation.twofold), *rest)
+        self.dtype = torch.empty(0).numpy().dtype
+
+    def make(self, rows: np.ndarray, first: int) -> np.ndarray:
+        input, target, whole = self.preparation.scaled(rows, first)
+        self.gaps = self.gaps or not whole
+        if not self.preparation.twofold:
+            return input.numpy()
+        return np.concatenate([input, input if target is None else target], 1)
+
+
 def mapped_rows(preparation: Preparation, x: Blocks, **context: Any) -> MappedRows:
-    """As `Preparation.rows`, when a batch is asked for."""
-
-    def batch(raw: np.ndarray) -> Batch:
-        return preparation.rows(raw).span(0, len(raw))
-
-    return MappedRows(x, prepare=batch, **context)
+    """As `Preparation.rows`, a block at a time, once whenever it is read."""
+    return MappedRows(x.formed(Prepared(preparation)), twofold=preparation.twofold, **context)
 
 
 @contextmanager

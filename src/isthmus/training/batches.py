@@ -123,7 +123,13 @@ def epoch(
     if len(cuts) > 1 and len(cuts[-1]) == 1:  # one row has no variance: normalisation would fail on it
         cuts = (*cuts[:-2], torch.cat(cuts[-2:]))
     cuts = cuts[start:]
-    taken = ahead(rows.take, cuts) if isinstance(rows, MappedRows) and cuts else map(rows.take, cuts)
+    taken: Iterator[Batch]
+    if not isinstance(rows, MappedRows) or not cuts:
+        taken = map(rows.take, cuts)
+    elif isinstance(rows.input, Blocks):
+        taken = foreseen(rows, rows.input, cuts, rows.input.mixes(seed, number))
+    else:
+        taken = ahead(rows.take, cuts)
     for index, batch in zip(cuts, taken):
         yield (batch if rows.device == device else moved(batch, device)), index
 
@@ -133,12 +139,51 @@ def ahead(make: Callable[[Tensor], Batch], indices: Sequence[Tensor]) -> Iterato
 
     Reading and scaling then hide behind the step, which leaves Python's lock free most of the time.
     """
-    with ThreadPoolExecutor(1, "batches") as reader:
-        coming = reader.submit(make, indices[0])
+    with reader() as thread:
+        coming = thread.submit(make, indices[0])
         for index in indices[1:]:
-            batch, coming = coming.result(), reader.submit(make, index)
+            batch, coming = coming.result(), thread.submit(make, index)
             yield batch
         yield coming.result()
+
+
+def foreseen(
+    rows: MappedRows, blocks: Blocks, indices: Sequence[Tensor], mixes: Sequence[np.ndarray]
+) -> Iterator[Batch]:
+    """Batches of rows by blocks, those of the next mix read in a thread while those of one are used.
+
+    `indices` are the last of an order that goes through one mix after the other.
+    """
+    ends = np.cumsum([np.diff(blocks.starts)[mix].sum() for mix in mixes])
+    lengths = np.array([len(index) for index in indices])
+    stops = ends[-1] - lengths.sum() + np.cumsum(lengths)
+    at, coming = 0, None
+    with reader() as thread:
+        while at < len(indices):
+            if coming is not None:
+                coming.result()
+            batch = rows.take(indices[at])  # of two mixes, perhaps, of which the first is then used up
+            here = int(np.searchsorted(ends, stops[at]))
+            blocks.bring(mixes[here])
+            blocks.touch(mixes[here])
+            coming = thread.submit(blocks.bring, mixes[here + 1]) if here + 1 < len(mixes) else None
+            yield batch
+            after = int(np.searchsorted(stops, ends[here], side="right"))
+            yield from rows.kept(indices[at + 1 : after])
+            at = max(after, at + 1)
+
+
+def reader() -> ThreadPoolExecutor:
+    """A thread to read in, which computes alone.
+
+    With helpers of its own there would be more threads than processors: OpenMP then lets threads sleep that
+    wait, where else they spin, and a step takes twice as long.
+    """
+    pool, here = ThreadPoolExecutor(1, "batches"), torch.get_num_threads()
+    pool.submit(torch.get_num_threads).result()  # or it would take over the number below at its first sum
+    pool.submit(torch.set_num_threads, 1).result()
+    torch.set_num_threads(here)  # what threads that come later start with; the reader keeps its own
+    return pool
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:
