@@ -11,6 +11,9 @@ end, after as many epochs as were asked for. `--tune` sets the last 10 000 train
 Beside each method stand an SVM of the hundred and the net of the ladder network that learns from labels
 alone. The control leaves the hundred alone in the world: the same training, and no other rows.
 
+A long training is better kept: with `--keep FOLDER` the same command goes on where it was cut off. Its
+`training_seconds` are those of the last run.
+
 Each run prints what it measured and writes `results/semi_supervised_<method>.json`. The exit status is 1
 where a bar is missed; with `--control`, where it is not.
 """
@@ -18,9 +21,13 @@ where a bar is missed; with `--control`, where it is not.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +35,7 @@ import torch
 from sklearn.svm import SVC
 from torch import Tensor, nn
 
-from isthmus import Batch, Learner, Recipe, fit, seeded, train
+from isthmus import Batch, Learner, Recipe, fit, seeded
 from isthmus.corruptions import binarise, gaussian_noise
 from isthmus.data import load, two_streams
 from isthmus.likelihoods import bernoulli, gaussian
@@ -63,30 +70,52 @@ class Method(NamedTuple):
     options: dict[str, Any]
 
 
+class Streams:
+    """`two_streams`, an epoch of it each time, in an order of that epoch's own."""
+
+    def __init__(self, draw: Draw, options: argparse.Namespace):
+        self.draw, self.options = draw, options
+
+    def __iter__(self) -> Iterator[Batch]:
+        draw, options = self.draw, self.options
+        seed = int(torch.randint(2**31, ()))  # the same when training goes on from a checkpoint
+        return two_streams(draw.x, draw.labels, draw.others, options.batch, 1, seed, options.labelled)
+
+
 def by_two_streams(model: Learner, draw: Draw, options: argparse.Namespace) -> list[float]:
     """Errors in percent, eight times along the way; the rate falls in the last third."""
     steps = options.epochs * (len(draw.others) // options.batch)
-    stream = two_streams(
-        draw.x, draw.labels, draw.others, options.batch, options.epochs, draw.seed, options.labelled
-    )
     falling = lambda step: min(1.0, 3 * (1 - step / steps))  # noqa: E731
-    first, curve = next(iter(model.players())), []
-    optimizer = adam(options.lr, model.betas)
-    learning = train(model, stream, optimizer, seed=draw.seed, schedule=falling, precision=options.precision)
-    for report in learning:
-        if report.player == first and (report.step + 1) % max(1, steps // 8) == 0:
+    parts = sorted({-(-options.epochs * part // 8) for part in range(1, 9)})
+    curve: list[float] = []
+    with ExitStack() as stack:
+        kept = options.keep / str(draw.seed) if options.keep else stack.enter_context(TemporaryDirectory())
+        found = Path(kept) / "curve.json"
+        if found.exists():
+            curve = json.loads(found.read_text())
+        for epochs in parts[len(curve) :]:
+            fit(
+                model,
+                Streams(draw, options),
+                epochs=epochs,
+                optimizer=adam(options.lr, model.betas),
+                schedule=falling,
+                precision=options.precision,
+                seed=draw.seed,
+                folder=kept,
+                progress=False,
+            )
             curve.append(error(model, draw))
-            print(f"  step {report.step + 1} of {steps}: {curve[-1]:.2f} %", flush=True)
-    return [*curve, error(model, draw)]
+            found.write_text(json.dumps(curve))
+            print(f"  epoch {epochs} of {options.epochs}: {curve[-1]:.2f} %", flush=True)
+    return curve
 
 
 def error(model: Learner, draw: Draw) -> float:
-    """In percent, of the model at rest; it goes on learning afterwards."""
+    """In percent."""
     unknown = torch.full_like(draw.truth, -1)
-    model.eval()
     with torch.no_grad():
         found = model.autoencoder.encode(draw.test, labels=unknown).extra["logits"].argmax(1)
-    model.train()
     return wrong(found, draw)
 
 
@@ -259,7 +288,7 @@ def labels_alone(draw: Draw, options: argparse.Namespace) -> float:
     with seeded(draw.seed):
         model = ladder_network(784, 100, (500, 250), costs=(0.0,)).to(options.device)
     draw = draw._replace(others=draw.others[: 600 * EVEN["batch"]], labels=draw.labels.cpu())
-    return by_two_streams(model, draw, argparse.Namespace(**EVEN, epochs=1, precision="fp32"))[-1]
+    return by_two_streams(model, draw, argparse.Namespace(**EVEN, epochs=1, precision="fp32", keep=None))[-1]
 
 
 def judged(options: argparse.Namespace, seed: int) -> tuple[list[float], dict[str, float], float, float]:
@@ -293,6 +322,9 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of matrix products")
     parser.add_argument("--jobs", type=int, default=1, help="draws that are learned from at the same time")
+    parser.add_argument(
+        "--keep", type=Path, help="folder of checkpoints, from which the same command goes on"
+    )
     parser.add_argument("--name", default="", help="of the result file, instead of the method's")
     parser.add_argument("--graph", action="store_true", help="ladder network on a card: replay a CUDA graph")
     parser.add_argument("--tune", action="store_true", help="judge by training rows, and write no record")
@@ -312,7 +344,9 @@ def main() -> int:
         "error_percent": errors,
         "curve": curves,
         "beside": beside,
-        "options": {name: value for name, value in vars(options).items() if name not in ("method", "name")},
+        "options": {
+            name: value for name, value in vars(options).items() if name not in ("method", "name", "keep")
+        },
         "training_seconds": seconds,
         "bars": {f"mean error at most {method.bar:g} %": mean <= method.bar},
     }
