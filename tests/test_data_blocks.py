@@ -3,6 +3,7 @@
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -291,11 +292,9 @@ def test_whole_numbers_of_parquet_stay_whole_unless_some_are_missing(tmp_path):
         np.testing.assert_array_equal(values, [[1, 1], [np.nan if None in cells else 2, 0]])
 
 
-def in_turn(rows: Rows | MappedRows, size: int, start: int, seed: int | None) -> list[tuple[Tensor, Tensor]]:
-    return [
-        (batch.input, index)
-        for batch, index in epoch(rows, size, torch.device("cpu"), seed=seed, number=2, start=start)
-    ]
+def in_turn(rows: Rows | MappedRows, size: int, start: int, seed: int | None) -> list[tuple[Tensor, Any]]:
+    batches = epoch(rows, size, torch.device("cpu"), seed=seed, number=2, start=start)
+    return [(batch.input, index) for batch, index in batches]
 
 
 @pytest.mark.parametrize("start", [0, 1, 5])
@@ -311,9 +310,14 @@ def test_batches_read_ahead_are_those_of_an_array(start: int) -> None:
 @pytest.mark.parametrize("seed", [0, None])
 def test_batches_of_blocks_that_are_foreseen_are_their_rows(pair, size, seed, monkeypatch):
     x, by_blocks = pair
-    reads = []
+    reads: list[int] = []
     load = Blocks._load
-    monkeypatch.setattr(Blocks, "_load", lambda self, block: (reads.append(int(block)), load(self, block))[1])
+
+    def counted(self, block):
+        reads.append(int(block))
+        return load(self, block)
+
+    monkeypatch.setattr(Blocks, "_load", counted)
     rows = MappedRows(by_blocks)
     whole = in_turn(rows, size, 0, seed)
     if size < 64:  # a larger batch may be of more blocks than are kept
