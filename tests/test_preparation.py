@@ -114,7 +114,8 @@ def test_stretches_change_nothing(scaling, monkeypatch):
     x[:, 4] = 7.0
     (at_once, _), rows = prepare(x, scaling=scaling), []
     for cells in (preparing.CELLS, 7 * 6):
-        monkeypatch.setattr(preparing, "CELLS", cells)
+        for stretch in ("CELLS", "FEW"):
+            monkeypatch.setattr(preparing, stretch, cells)
         (found, _) = prepare(x, scaling=scaling)
         np.testing.assert_allclose(found.shift, at_once.shift, rtol=1e-12)
         np.testing.assert_allclose(found.scale, at_once.scale, rtol=1e-12)
@@ -127,7 +128,7 @@ def test_a_cell_of_a_later_stretch_is_named(monkeypatch):
     x = np.random.default_rng(0).normal(size=(50, 4))
     found, _ = prepare(x)
     x[33, 2] = np.inf
-    monkeypatch.setattr(preparing, "CELLS", 40)
+    monkeypatch.setattr(preparing, "FEW", 40)
     with pytest.raises(DataError, match="row 33, column 2"):
         found.rows(x)
 

@@ -311,9 +311,9 @@ def _brief(flags: np.ndarray) -> bool | tuple[bool, ...]:
     return bool(flags.flat[0]) if flags.all() or not flags.any() else tuple(flags.ravel().tolist())
 
 
-def stretches(x: np.ndarray, cells: int = CELLS) -> list[slice]:
-    """Neighbouring rows, about so many values at a time."""
-    step = max(1, cells // max(1, math.prod(x.shape[1:])))
+def stretches(x: np.ndarray, cells: int | None = None) -> list[slice]:
+    """Neighbouring rows, about so many values at a time, or `CELLS`."""
+    step = max(1, (cells or CELLS) // max(1, math.prod(x.shape[1:])))
     return [slice(start, start + step) for start in range(0, max(1, len(x)), step)]
 
 
