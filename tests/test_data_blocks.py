@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isthmus import Embedder, Recipe, fit
 from isthmus.data import DataError, MappedRows, Rows, blocks, read
-from isthmus.data.blocks import Blocks, Mapped
+from isthmus.data.blocks import Blocks, Form, Mapped
 from isthmus.data.preparation import prepare
 from isthmus.data.streams import mapped_rows, prepare_blocks
 from isthmus.models import vae
@@ -366,3 +366,22 @@ def test_what_goes_wrong_while_reading_ahead_is_raised_in_the_loop() -> None:
         for _ in epoch(rows, 2, torch.device("cpu")):
             seen += 1
     assert seen == 3  # rows 0 to 5
+
+
+def test_what_goes_wrong_while_the_next_mix_is_read_is_raised_in_the_loop(pair) -> None:
+    _, by_blocks = pair
+
+    class Spoiled(Form):
+        shape, dtype = by_blocks.shape[1:], by_blocks.dtype
+
+        def make(self, rows, first):
+            if first + len(rows) > 400:
+                raise DataError("row 400 is spoiled")
+            return rows
+
+    rows, seen = MappedRows(by_blocks.formed(Spoiled())), []
+    with pytest.raises(DataError, match="row 400"):
+        for _, index in epoch(rows, 4, torch.device("cpu")):
+            seen.extend(index.tolist())
+    assert 0 < len(seen) <= 400 and seen == list(range(len(seen)))
+    assert not [t for t in threading.enumerate() if t.name.startswith("batches")]

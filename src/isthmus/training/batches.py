@@ -170,7 +170,7 @@ def foreseen(
             yield batch
             after = int(np.searchsorted(stops, ends[here], side="right"))
             yield from rows.kept(indices[at + 1 : after])
-            at = max(after, at + 1)
+            at = after
 
 
 def reader() -> ThreadPoolExecutor:
