@@ -260,12 +260,12 @@ def circumstances(name: str, threads: int | None, load_before: tuple[float, ...]
 
 
 def command() -> str:
-    """What was typed, but for where the record went, on which no figure depends."""
+    """What was typed, but for where files went, on which no figure depends."""
     words = list(sys.argv)
-    if "--results" in words:
-        place = words.index("--results")
+    for option in {"--results", "--folder", "--keep"} & set(words):
+        place = words.index(option)
         del words[place : place + 2]
-    return shlex.join([Path(sys.executable).name, *words])
+    return shlex.join(["python", *words])
 
 
 def write(name: str, result: Mapping[str, Any], folder: Path = RESULTS) -> Path:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import isthmus
-from harness import accelerator, git, machine, write
+from harness import accelerator, command, git, machine, write
 from isthmus.runs import versions
 
 
@@ -32,7 +30,7 @@ def recorded(name: str, options: argparse.Namespace, result: dict[str, Any]) -> 
     header = {
         "name": name,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command(),
         "git": git(),
         "machine": machine() | {"accelerator": accelerator(getattr(options, "device", "cpu"))},
         "versions": versions() | {"isthmus": isthmus.__version__},
