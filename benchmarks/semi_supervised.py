@@ -238,7 +238,13 @@ def by_aae(draw: Draw, options: argparse.Namespace) -> list[float]:
     """
     with seeded(draw.seed):
         model = semi_aae(
-            784, options.dim, options.hidden, critic=options.hidden, nets=within_one, **share(options)
+            784,
+            options.dim,
+            options.hidden,
+            critic=options.hidden,
+            pace=options.pace,
+            nets=within_one,
+            **share(options),
         )
     if options.noise > 0:
         model.autoencoder.corrupt = gaussian_noise(options.noise)
@@ -264,7 +270,17 @@ METHODS = {
         {"hidden": (300,), "dim": 20, "epochs": 12, "batch": 100, "labelled": 5, "lr": 3e-3, "alpha": 1.0},
     ),
     "semi_aae": Method(
-        by_aae, 6.0, {"hidden": (500, 500), "dim": 10, "epochs": 24, "batch": 100, "labelled": 20, "lr": 3e-4}
+        by_aae,
+        6.0,
+        {
+            "hidden": (500, 500),
+            "dim": 5,
+            "epochs": 25,
+            "batch": 100,
+            "labelled": 10,
+            "lr": 2e-3,
+            "pace": 0.3,
+        },
     ),
     "ladder_network": Method(on_a_ladder, 6.0, {"hidden": (500, 250), "dim": 100, "epochs": 8, **EVEN}),
 }
@@ -314,6 +330,7 @@ def main() -> int:
     parser.add_argument("--labelled", type=int, default=0, help="rows with labels in a step")
     parser.add_argument("--lr", type=float, default=0.0)
     parser.add_argument("--alpha", type=float, default=0.0, help="of M2")
+    parser.add_argument("--pace", type=float, default=0.0, help="of semi_aae")
     parser.add_argument("--noise", type=float, default=0.3, help="on what semi_aae reads")
     parser.add_argument("--first", type=int, default=8, help="epochs of M1")
     parser.add_argument("--hidden", type=lambda s: tuple(map(int, s.split(","))), default=())
