@@ -274,7 +274,7 @@ METHODS = {
         6.0,
         {
             "hidden": (500, 500),
-            "dim": 5,
+            "dim": 6,
             "epochs": 25,
             "batch": 100,
             "labelled": 10,
