@@ -277,7 +277,7 @@ METHODS = {
             "dim": 6,
             "epochs": 25,
             "batch": 100,
-            "labelled": 10,
+            "labelled": 20,
             "lr": 2e-3,
             "pace": 0.3,
         },

@@ -30,8 +30,7 @@ class Ladder(Known):
     Upper layers die early in training, when the lower ones explain faster than they: warm-up of the KL
     (`isthmus.terms.warmup`) or free bits keep them.
 
-    Reference: Sønderby et al., Ladder Variational Autoencoders, NeurIPS 2016, arXiv:1602.02282, equations
-    16 to 19.
+    Reference: Sønderby et al., Ladder Variational Autoencoders, NeurIPS 2016, arXiv:1602.02282.
     """
 
     zero: Tensor
