@@ -275,7 +275,7 @@ METHODS = {
         {
             "hidden": (500, 500),
             "dim": 6,
-            "epochs": 25,
+            "epochs": 30,
             "batch": 100,
             "labelled": 20,
             "lr": 2e-3,

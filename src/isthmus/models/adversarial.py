@@ -45,7 +45,7 @@ def wae_gan(
     encoder, decoder = nets(features, hidden, dim, dim, explain.width)
     objective = reconstruction + weight * fooling
     autoencoder = Autoencoder(encoder, Deterministic(dim, matched=True), decoder, explain, objective)
-    return Adversarial(autoencoder, mlp(dim, *critic, 1), pace=pace)
+    return Adversarial(autoencoder, mlp(dim, *critic, 1), paces={"critic": pace})
 
 
 @method
@@ -75,7 +75,7 @@ def aae(
     explain, latent = likelihood(features), Imposed(prior(dim))
     encoder, decoder = nets(features, hidden, dim, dim, explain.width)
     autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction + weight * fooling)
-    return Adversarial(autoencoder, mlp(dim, *critic, 1), pace=pace)
+    return Adversarial(autoencoder, mlp(dim, *critic, 1), paces={"critic": pace})
 
 
 @method
@@ -107,7 +107,7 @@ def labelled_aae(
     encoder, decoder = nets(features, hidden, dim, dim, explain.width)
     judge = Given(Told(mlp(dim + classes + 1, *critic, 1), classes), "labels")
     autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction + weight * fooling)
-    return Adversarial(autoencoder, judge, by_label, pace)
+    return Adversarial(autoencoder, judge, by_label, {"critic": pace})
 
 
 @method
@@ -131,9 +131,9 @@ def semi_aae(
         classification:   the encoder   cross-entropy of the known labels
 
     As in the paper each phase has an optimiser of its own, so that none is drowned by another's gradient.
-    The game goes with little momentum, the other two with much. `pace` is the learning rate of all but the
-    reconstruction, in that one's: 0.3 on MNIST, where a fast game hardens classes before they are digits. A
-    style of few numbers leaves more for the class to say. Nets whose rows lie between 0 and 1 should
+    The game goes with little momentum, the other two with much. `pace` is the game's learning rate in theirs:
+    0.3 on MNIST, where a fast one hardens classes before labels have named them. A style of few numbers
+    leaves more for the class to say. Nets whose rows lie between 0 and 1 should
     end in a sigmoid there, as in `benchmarks/semi_supervised.py`.
 
     The class's critic knows one-hot draws, so that unlabelled rows have to choose. The code is (classes +
@@ -150,7 +150,8 @@ def semi_aae(
     autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction)
     turns = {"regularisation": fooling, "classification": classification(labelled / rows)}
     momenta = {"autoencoder": 0.9, "critic": 0.1, "regularisation": 0.1, "classification": 0.9}
-    return Adversarial(autoencoder, judges, pace=pace, turns=turns, momenta=momenta)
+    paces = {"critic": pace, "regularisation": pace}
+    return Adversarial(autoencoder, judges, paces=paces, turns=turns, momenta=momenta)
 
 
 class Adversarial(Learner):
@@ -158,8 +159,8 @@ class Adversarial(Learner):
 
     `critic` is (b, dim) -> (b, k) logits, k opinions; `draws` gives as many codes as it was handed, for a
     batch's context: by default from the latent, whatever the context. After the autoencoder's turn the
-    encoder takes further `turns`, at an objective and with an optimiser each. `pace` is the learning rate of
-    the critic, and of these, in the autoencoder's.
+    encoder takes further `turns`, at an objective and with an optimiser each. `paces` are players' learning
+    rates in the autoencoder's.
     """
 
     betas = (0.5, 0.999)  # Tolstikhin et al. 2018, appendix: with more momentum the players circle
@@ -169,16 +170,17 @@ class Adversarial(Learner):
         autoencoder: Autoencoder,
         critic: nn.Module,
         draws: Callable[[Autoencoder, Batch], Tensor] | None = None,
-        pace: float = 1.0,
+        paces: Mapping[str, float] = NOTHING,
         turns: Mapping[str, Term | Objective] = NOTHING,
         momenta: Mapping[str, float] = NOTHING,
     ):
-        if not pace > 0:
-            raise ValueError(
-                f"pace is the critic's learning rate in the autoencoder's, above 0; it is {pace}"
-            )
+        for player, pace in paces.items():
+            if not pace > 0:
+                raise ValueError(
+                    f"pace is the {player}'s learning rate in the autoencoder's, above 0; it is {pace}"
+                )
         super().__init__()
-        self.paces, self.momenta = dict.fromkeys(("critic", *turns), pace), dict(momenta)
+        self.paces, self.momenta = dict(paces), dict(momenta)
         self.autoencoder, self.critic, self.draws = autoencoder, critic, draws or at_random
         self.turns = {player: Objective.of(objective) for player, objective in turns.items()}
 
