@@ -60,7 +60,7 @@ def cyclical_vae(
     """
     explain = likelihood(features)
     encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
-    weight = cyclical(max(1, steps // cycles), beta, cycles=cycles)
+    weight = cyclical(max(1, steps // max(1, cycles)), beta, cycles=cycles)
     return Autoencoder(encoder, Gaussian(dim), decoder, explain, reconstruction + weight * kl)
 
 
