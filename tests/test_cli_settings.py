@@ -79,6 +79,9 @@ def test_parts_are_found_by_name_in_their_own_room(name, settings, expected):
     ("name", "setting", "words"),
     [
         ("info_vae", "kernel=convs", "nothing named 'convs' to be the kernel"),  # a part, of another kind
+        ("info_vae", "kernel=hinge", "It may be imq or rbf."),  # from the same room, but no kernel
+        ("vq_vae", "gradient=relaxed", "It may be rotation or straight_through."),  # of choices, not vectors
+        ("vae", "nets=autoregressions", "It may be convs or mlps or skips."),
         ("vq_vae", "gradient=rotatoin", 'did you mean "rotation"'),
         ("ex_post", "prior=flwo", 'did you mean "Flow"'),
         ("ex_post", "prior=Prior", "nothing named 'Prior'"),  # abstract

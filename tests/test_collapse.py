@@ -147,7 +147,7 @@ def test_free_nats_and_cycles_of_any_model():
     assert repr(free.objective) == "reconstruction + warmup(10, 1) * free_bits"
     weighed = eased(6, model=Recipe("beta_vae", hidden=(8,), beta=3.0), cycles=4, steps=40)
     assert repr(weighed.objective) == "reconstruction + cyclical(10, 1) * 3.0 * kl"
-    with pytest.raises(ValueError, match="importance_weighted has no KL: another model"):
+    with pytest.raises(ValueError, match="importance_weighted has no KL to ease: another model"):
         eased(6, model=Recipe("iwae"))
     with pytest.raises(ValueError, match="in one piece"):
         eased(6, model=Recipe("beta_tcvae", rows=10), free_nats=0.1)

@@ -152,11 +152,11 @@ def test_a_block_that_repeats_its_prior_costs_nothing():
         assert all(float(s.divergence().abs().max()) < 1e-12 for s in latent(features, True).stages)
 
 
-@pytest.mark.parametrize("name", ["ladder", "top down"])
+@pytest.mark.parametrize("name", ["ladder", "bottom up", "top down"])
 def test_samples_at_each_level_keep_what_the_layers_above_say(name):
     """Of no layer it is a draw of the prior, of all it is the code, between it is p given those above."""
     latent = LATENTS[name]().double()
-    layers = 2 if name == "ladder" else 3
+    layers = 3 if name == "top down" else 2
     with torch.no_grad():
         for parameter in latent.parameters():
             parameter.mul_(1.5)
@@ -172,7 +172,10 @@ def test_samples_at_each_level_keep_what_the_layers_above_say(name):
         torch.testing.assert_close(none.std(0), prior.std(0), rtol=0.1, atol=0.05)
         torch.testing.assert_close(latent.resample(features, layers), latent(features, False).z)
         assert spreads[-1] < 1e-20 and min(spreads[:-1]) > 1e-3
-        if isinstance(latent, Ladder):  # between: draws of p(z₁ | z₂) at the z₂ of the row
+        for wrong in (-1, layers + 1):
+            with pytest.raises(ValueError, match=f"all {layers} layers, not {wrong}"):
+                latent.resample(features, wrong)
+        if not isinstance(latent, TopDown):  # between: draws of p(z₁ | z₂) at the z₂ of the row
             belief = normal(latent.down[0](latent(features, False).stages[1].z))
             drawn = latent.resample(wide, 1).view(40, 300, -1)
             assert ((drawn.mean(1) - belief.mean).abs() < 5 * belief.stddev / 300**0.5).all()

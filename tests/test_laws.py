@@ -11,11 +11,13 @@ import inspect
 import itertools
 import json
 import math
+import re
 import textwrap
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -32,7 +34,7 @@ from isthmus.nets import convs, mlp, mlps
 from isthmus.nets.dropout import UncertainLinear
 from isthmus.objective import term
 from isthmus.runs import cite
-from isthmus.terms import fooling, l1, reconstruction
+from isthmus.terms import fooling, l1, reconstruction, warmup
 from isthmus.trace import NOTHING
 from isthmus.training import train
 
@@ -572,6 +574,80 @@ def test_a_method_is_short(case):
     assert isinstance(function, ast.FunctionDef)
     keyword_only = {argument.arg for argument in function.args.kwonlyargs}
     assert "likelihood" in keyword_only  # what the data are is for the person to say
+
+
+# (m) What is of another kind than the signature says is refused, and named
+
+
+def accepted(function: Callable[..., Any], **options: Any) -> list[str]:
+    """Arguments that take a value of a wrong kind, or refuse it without a word on which one is wrong."""
+    found = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind = str(parameter.annotation)
+        wrong: list[Any] = [2.5, -1] if kind.startswith("int") else []
+        wrong = ["many", math.nan] if kind.startswith("float") else wrong
+        wrong = ["imq", 3] if kind.startswith("Callable") else wrong
+        wrong = [16, "16", 2.5, (2.5,)] if kind == "Sequence[int]" else wrong
+        for value in wrong if name != "features" else []:
+            try:
+                function(FEATURES, **{**options, name: value})
+                words = "nothing"
+            except Exception as refusal:
+                words = f"{type(refusal).__name__}: {refusal}"
+            if not re.match(rf"(Type|Value)Error: {function.__name__}: {name} ", words):
+                found.append(f"{name}={value!r} -> {words}")
+    return found
+
+
+@laws_of_all
+def test_arguments_of_another_kind_are_refused_by_name(case):
+    assert accepted(case.recipe.function, **case.recipe.arguments) == []
+
+
+def test_control_a_function_without_the_door_takes_them_or_stumbles():
+    assert accepted(inspect.unwrap(METHODS["info_vae"]))
+
+
+def test_what_an_annotation_does_not_say_is_for_the_method():
+    def own(
+        features: Any,
+        free=gaussian,
+        either: int | str = 1,
+        maybe: int | None = 3,
+        last: int = -1,
+        weight: float = 1.0,
+        **others: int,
+    ) -> Any:
+        return autoencoder(features, 2, (4,))
+
+    given = {"free": "any", "either": "any", "maybe": None, "last": -2, "weight": warmup(9), "other": 1.5}
+    build: Callable[..., Any] = isthmus.method(own)
+    assert build(FEATURES, **given).recipe.arguments["maybe"] is None
+    assert build(FEATURES, maybe=np.int64(3), weight=np.float32(0.5)).recipe.arguments["maybe"] == 3
+    with pytest.raises(TypeError, match="own: maybe is a whole number, not 2.5"):
+        build(FEATURES, maybe=2.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("cyclical_vae", {"cycles": 0}),
+        ("eased", {"free_nats": -0.1}),
+        ("conditional_vae", {"classes": 0}),
+        ("vamp_vae", {"components": 0}),
+        ("ladder_network", {"hidden": (16, 0)}),
+        ("ladder_network", {"noise": -0.3}),
+        ("gamma_model", {"classes": 0}),
+        ("masked_autoencoder", {"depth": 0}),
+        ("masked_autoencoder", {"heads": 0}),
+        ("masked_autoencoder", {"decoder_depth": 0}),
+        ("info_gan", {"kinds": 0}),
+    ],
+)
+def test_nothing_of_what_a_method_is_made_of_is_refused_in_words(name, given):
+    (value,) = given.values()
+    with pytest.raises(ValueError, match=rf"(not|are) .*{value if isinstance(value, float) else 0}"):
+        {**METHODS, **GENERATORS}[name](FEATURES, **given)
 
 
 # Two players, as the paper's algorithm takes turns

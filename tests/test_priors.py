@@ -25,6 +25,7 @@ from isthmus.nets import mlp
 from isthmus.nets.autoregressive import Masked
 from isthmus.priors import (
     Autoregressive,
+    DiffusionPrior,
     Flow,
     MaskedMixture,
     Mixture,
@@ -416,3 +417,23 @@ def test_a_model_that_is_given_another_prior_learns_as_it_does_without(name):
             reports = list(train(model, [Batch(x, x, {"labels": labels})] * 3))
         found.append([float(each) for report in reports for each in report.loss.means.values()])
     assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+STEPPED = [Flow, MaskedMixture, TwoStage, DiffusionPrior]
+
+
+def moved(prior: nn.Module) -> float:
+    """How far the parameter goes that goes furthest while the prior is fitted."""
+    before = [p.detach().clone() for p in prior.parameters()]
+    prior.fit(rings(200))  # type: ignore[operator]
+    return max(float((p.detach() - b).abs().max()) for p, b in zip(prior.parameters(), before))
+
+
+@pytest.mark.parametrize("prior", STEPPED, ids=lambda prior: prior.__name__)
+def test_a_prior_that_learns_by_steps_takes_as_many_as_it_is_told(prior):
+    first = (
+        2e-3  # Adam's first step is the rate of learning, the same way for every parameter that has a slope
+    )
+    assert moved(prior(2, updates=0)) == 0
+    assert moved(prior(2, updates=1)) == pytest.approx(first, rel=1e-3)
+    assert moved(prior(2, updates=9)) > 2 * first

@@ -6,8 +6,10 @@ import difflib
 import functools
 import importlib
 import inspect
+import math
 import types
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
 from torch import nn
@@ -134,16 +136,60 @@ class Recipe:
 
 
 def method(function: Callable[P, R]) -> Callable[P, R]:
-    """Let what the function builds remember how: its `recipe` is what `save` writes and `cite` reads."""
+    """Let what the function builds remember how: its `recipe` is what `save` writes and `cite` reads.
+
+    Arguments are of the kind that their annotation says, if it says a number or a function; see `expect`.
+    """
+    signature = inspect.signature(function)
 
     @functools.wraps(function)
     def build(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = signature.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            expect(function.__name__, signature.parameters[name], value)
         built = function(*args, **kwargs)
-        bound = inspect.signature(function).bind(*args, **kwargs)
         built.recipe = Recipe(build, **bound.arguments)  # type: ignore[attr-defined]
         return built
 
     return build
+
+
+def expect(method: str, parameter: inspect.Parameter, value: Any) -> None:
+    """Refuse an argument that is of another kind than its annotation, in words.
+
+    Whole numbers count something, so that none is below 0 unless the default is; a number may also be a
+    schedule. What is annotated as anything but a number, widths or a function is for the method to judge, and
+    so is `features`, which the data say.
+
+    Raises:
+        TypeError: for what is no whole number, no number, no function, or holds no whole numbers.
+        ValueError: for a count below 0, and for a number that is none.
+    """
+    said, default = parameter.annotation, parameter.default
+    kind, _, others = (said if isinstance(said, str) else inspect.formatannotation(said)).partition(" | ")
+    several = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    free = said is inspect.Parameter.empty or others not in ("", "None") or (others and value is None)
+    if several or free or parameter.name == "features":
+        return
+    asked, came = f"{method}: {parameter.name}", show(value)
+    if kind == "int":
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise TypeError(f"{asked} is a whole number, not {came}")
+        if int(value) < 0 and not (isinstance(default, int) and default < 0):
+            raise ValueError(f"{asked} is a count, 0 or more, not {came}")
+    elif kind == "float" and not callable(value):
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise TypeError(f"{asked} is a number, not {came}")
+        if math.isnan(value):
+            raise ValueError(f"{asked} is a number, and nan is none")
+    elif kind == "Sequence[int]" and isinstance(value, Integral):
+        raise TypeError(f"{asked} is a width for each layer: {parameter.name}=({came},) for one layer")
+    elif kind == "Sequence[int]" or (kind == "Features" and not isinstance(value, Integral)):
+        if not isinstance(value, Iterable) or not all(isinstance(each, Integral) for each in value):
+            raise TypeError(f"{asked} holds whole numbers, as in {parameter.name}=(256, 128), not {came}")
+    elif (kind.startswith("Callable") or callable(default)) and not callable(value):
+        example = f", such as {show(default)}" if callable(default) else ""
+        raise TypeError(f"{asked} is a function{example}: pass that itself, not {came}")
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:

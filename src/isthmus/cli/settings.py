@@ -143,8 +143,13 @@ def _named(name: str, text: str, known: dict[str, Any]) -> Any:
     found = known.get(text.replace("-", "_"))
     alike = [value for key, value in known.items() if _folded(key) == _folded(text)]
     if found is None and not alike:
-        raise Misuse(f"there is nothing named {text!r} to be the {name}{hint(text, known)}")
+        near = hint(text, known)
+        choice = f". It may be {' or '.join(known)}." if near == "." and 0 < len(known) <= FEW else near
+        raise Misuse(f"there is nothing named {text!r} to be the {name}{choice}")
     return alike[0] if found is None else found
+
+
+FEW = 12  # names that a person reads through
 
 
 def _folded(text: str) -> str:
@@ -174,12 +179,21 @@ ROOMS |= {latents.__name__: (latents, priors)}
 def _offers(room: Any, like: Any) -> dict[str, Any]:
     """Public classes of a package that can be built, and fitted and drawn from if `like` is such a class.
 
-    Where `like` is a function, its functions.
+    Where `like` is a function, its functions; those that begin with the same arguments, if `like` needs two
+    or more: a kernel's squared distances and dimension, say.
     """
     fits = inspect.isclass if inspect.isclass(like) else inspect.isfunction
     found = {n: v for n, v in vars(room).items() if fits(v) and not inspect.isabstract(v) and n[0] != "_"}
+    if inspect.isfunction(like) and len(needed := _needed(like)) > 1:
+        found = {n: v for n, v in found.items() if _needed(v)[: len(needed)] == needed}
     asked = [each for each in ("fit", "sample") if inspect.isclass(like) and hasattr(like, each)]
     return {n: v for n, v in found.items() if all(hasattr(v, each) for each in asked)}
+
+
+def _needed(function: Callable[..., Any]) -> list[str]:
+    """The arguments without a default."""
+    parts = inspect.signature(function).parameters.values()
+    return [part.name for part in parts if part.default is part.empty]
 
 
 def _modules() -> dict[str, type[nn.Module]]:

@@ -60,7 +60,7 @@ class Ladder(Known):
         not at k − 1, is what layer k holds.
         """
         seen = self.seen(features)
-        return self.descend(seen[len(seen) - layers :], len(features), False, draw=True).z
+        return self.descend(seen[len(seen) - within(layers, len(seen)) :], len(features), False, draw=True).z
 
     def seen(self, features: Tensor) -> list[DiagonalNormal]:
         """What the row alone says of each layer, from z_1 up."""
@@ -124,8 +124,19 @@ class BottomUp(Known):
         return Code(drawn[0], tuple(stages))
 
     def sample(self, n: int) -> Tensor:
-        z = self.zero.new_empty(n, self.dims[-1]).normal_()
-        for down in reversed(self.down):
+        return self.descend(self.zero.new_empty(n, self.dims[-1]).normal_(), len(self.down))
+
+    @torch.no_grad()
+    def resample(self, features: Tensor, layers: int) -> Tensor:
+        """Codes (b, dim) of which the row says the top `layers`, at their means; those below are drawn."""
+        level = len(self.dims) - within(layers, len(self.dims))
+        if not layers:
+            return self.sample(len(features))
+        return self.descend(self(features, False).stages[level].z, level)
+
+    def descend(self, z: Tensor, level: int) -> Tensor:
+        """z_1, drawn by the prior from a z that lies `level` layers above."""
+        for down in reversed(self.down[:level]):
             z = normal(down(z)).rsample()
         return z
 
@@ -165,7 +176,7 @@ class TopDown(Known):
     @torch.no_grad()
     def resample(self, features: Tensor, layers: int) -> Tensor:
         """Codes (b, dim) of which the row says the top `layers`, at their means; those below are drawn."""
-        return self.descend(features, len(features), layers, False).z
+        return self.descend(features, len(features), within(layers, len(self.blocks)), False).z
 
     def descend(self, features: Tensor | None, n: int, layers: int, noisy: bool) -> Code:
         """q in the first `layers` blocks, of which the mean is taken unless `noisy`; the prior below."""
@@ -252,3 +263,10 @@ def checked(dims: Sequence[int]) -> tuple[int, ...]:
     if len(dims) < 1 or min(dims) < 1:
         raise ValueError(f"dims holds the width of each layer, from the lowest up; it is {tuple(dims)}")
     return tuple(dims)
+
+
+def within(layers: int, most: int) -> int:
+    """How many layers a row says, once it is sure that there are so many."""
+    if not 0 <= layers <= most:
+        raise ValueError(f"a row says from 0 to all {most} layers, not {layers}")
+    return layers

@@ -79,6 +79,11 @@ class Informed(Known):
 
     def __init__(self, classes: int, continuous: int, noise: int):
         super().__init__()
+        if classes < 1 or continuous < 0 or noise < 0:
+            raise ValueError(
+                f"a class is drawn of at least one, and no fewer than 0 numbers; not {classes} classes, "
+                f"{continuous} continuous and {noise} of noise"
+            )
         self.classes, self.continuous, self.noise = classes, continuous, noise
         self.features, self.dim = classes + continuous, classes + continuous + noise
         self.register_buffer("like", torch.zeros(()), persistent=False)

@@ -117,6 +117,8 @@ class LadderNetwork(Learner):
 
     def __init__(self, tasks: Autoencoder, net: LadderNet, objective: Objective, noise: float):
         super().__init__()
+        if not noise >= 0:
+            raise ValueError(f"noise is a deviation, 0 or more, not {noise}")
         self.autoencoder, self.net, self.objective, self.noise = tasks, net, objective, noise
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:

@@ -60,7 +60,7 @@ def cyclical_vae(
     """
     explain = likelihood(features)
     encoder, decoder = nets(features, hidden, 2 * dim, dim, explain.width)
-    weight = cyclical(max(1, steps // cycles), beta, cycles=cycles)
+    weight = cyclical(max(1, steps // max(1, cycles)), beta, cycles=cycles)
     return Autoencoder(encoder, Gaussian(dim), decoder, explain, reconstruction + weight * kl)
 
 
@@ -131,9 +131,12 @@ def eased(
     part = built.autoencoder
     weight = cyclical(max(1, steps // cycles), cycles=cycles) if cycles else warmup(steps)
     names = [each.name for each in part.objective.terms if each.name in COSTS]
-    if not names or (free_nats and names != ["kl"]):
-        asked = "KL" if not names else "KL in one piece, of which nats can be free"
-        raise ValueError(f"{part.objective!r} has no {asked}: another model, or no free_nats")
+    if not names:
+        raise ValueError(f"{part.objective!r} has no KL to ease: another model, or nets=skips with this one")
+    if free_nats and names != ["kl"]:
+        raise ValueError(
+            f"{part.objective!r} has no KL in one piece, of which nats can be free: no free_nats"
+        )
 
     def held(cost: Term) -> Term:
         eased = replace(free_bits(free_nats), weights=cost.weights) if free_nats else cost

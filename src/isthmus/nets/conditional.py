@@ -17,6 +17,8 @@ class OneHot(nn.Module):
 
     def __init__(self, net: nn.Module, classes: int):
         super().__init__()
+        if classes < 1:
+            raise ValueError(f"a label is one of `classes`, at least one; not {classes}")
         self.net, self.classes = net, classes
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:

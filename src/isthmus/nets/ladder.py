@@ -129,7 +129,7 @@ class LadderNet(nn.Module):
 
 def dense_floors(features: Features, hidden: Sequence[int], dim: int, classes: int) -> list[Floor]:
     """Linear maps between floors of `hidden` widths, `dim` and `classes`."""
-    widths = (size(features), *checked(hidden), dim, classes)
+    widths = (size(features), *some(*checked(hidden), dim, classes))
     ups = [scaled(nn.Linear(a, b, bias=False)) for a, b in itertools.pairwise(widths)]
     downs = [scaled(nn.Linear(b, a, bias=False)) for a, b in itertools.pairwise(widths)]
     return [Floor(up, down, (width,)) for up, down, width in zip(ups, downs, widths[1:])]
@@ -149,7 +149,7 @@ def conv_floors(features: Features, hidden: Sequence[int], dim: int, classes: in
     Reference: Rasmus et al., Semi-Supervised Learning with Ladder Networks, NeurIPS 2015, section 4.2 and
     appendix, arXiv:1507.02672.
     """
-    hidden = checked(hidden)
+    *hidden, dim, classes = some(*checked(hidden), dim, classes)
     if isinstance(features, int) or len(features) != 3:
         raise ValueError(
             f"convolutions need images, (channels, height, width); these features are {features}. Give "
@@ -186,6 +186,13 @@ def conv_floors(features: Features, hidden: Sequence[int], dim: int, classes: in
     steps.append(Floor(Averaged(), Repeated(shape), (dim,), pooled=True))
     up, down = nn.Linear(dim, classes, bias=False), nn.Linear(classes, dim, bias=False)
     return [*steps, Floor(scaled(up), scaled(down), (classes,))]
+
+
+def some(*widths: int) -> tuple[int, ...]:
+    """Widths of floors, once it is sure that none is empty."""
+    if min(widths) < 1:
+        raise ValueError(f"every floor is at least one wide: hidden, dim and classes are {widths}")
+    return widths
 
 
 class Averaged(nn.Module):

@@ -88,6 +88,11 @@ class PatchDecoder(nn.Module):
 
 def blocks(dim: int, depth: int, heads: int) -> nn.TransformerEncoder:
     """Pre-norm transformer layers, GELU, four times as wide inside, and a last norm; no dropout."""
+    if min(dim, depth, heads) < 1:
+        raise ValueError(
+            f"a transformer has layers, a width and heads, at least one of each; not {depth} layers, "
+            f"{dim} wide, of {heads} heads"
+        )
     if dim % heads:
         raise ValueError(f"{heads} heads share a vector evenly, and it is {dim} wide")
     layer = nn.TransformerEncoderLayer(

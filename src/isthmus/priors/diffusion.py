@@ -193,14 +193,14 @@ class DiffusionPrior(Prior):
     >>> model.autoencoder.decode(prior.sample(100)).mean  # doctest: +SKIP
     """
 
-    def __init__(self, dim: int, hidden: Sequence[int] = (128, 128), length: int = 200):
+    def __init__(self, dim: int, hidden: Sequence[int] = (128, 128), length: int = 200, updates: int = 4000):
         super().__init__()
-        self.dim = dim
+        self.dim, self.updates = dim, updates
         self.white = Whitening(dim)
         self.chain = Diffusion(timed(dim, hidden), dim, length)
 
     def fit(self, codes: Tensor) -> None:
-        """Learn from codes (n, dim), about 4000 steps. Draws come from the global generator.
+        """Learn from codes (n, dim), by `updates` steps of Adam. Draws come from the global generator.
 
         Raises:
             ValueError: for codes of another width.
@@ -208,7 +208,7 @@ class DiffusionPrior(Prior):
         codes = codes.detach().float()
         if codes.dim() != 2 or codes.shape[1] != self.dim:
             raise ValueError(f"codes are (n, {self.dim}) for this prior; these are {tuple(codes.shape)}")
-        descend(self.chain, self.chain.loss, self.white.fit(codes), steps=4000)
+        descend(self.chain, self.chain.loss, self.white.fit(codes), self.updates)
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:

@@ -40,6 +40,8 @@ class Vamp(Prior):
         bound: float = 2.0,
     ):
         super().__init__()
+        if components < 1:
+            raise ValueError(f"a mixture has at least one component, not {components}")
         self.dim, self.bound = dim, bound
         self.encoder = (encoder,)  # in a tuple it is not registered, and a deep copy still follows
         shape = (features,) if isinstance(features, int) else features

@@ -54,6 +54,8 @@ def free_bits(nats: float) -> Term:
     The floor is on the mean over the batch, which ties samples: a scalar. Also called "free nats".
     It is never below the KL, so that with `reconstruction` it still is a bound, but it is not the KL.
     """
+    if not nats >= 0:
+        raise ValueError(f"free nats are 0 or more, not {nats}")
 
     @term
     def free_bits(model: Any, trace: Trace) -> Tensor:

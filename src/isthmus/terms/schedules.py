@@ -25,6 +25,8 @@ def cyclical(period: int, to: float = 1.0, rising: float = 0.5, cycles: int | No
     """
     if period < 1 or not 0 < rising <= 1:
         raise ValueError(f"a cycle has a length and a part that rises, not {period} steps and {rising}")
+    if cycles is not None and cycles < 1:
+        raise ValueError(f"there is at least one cycle, not {cycles}; None for no end of them")
 
     def cyclical(step: int) -> float:
         over = cycles is not None and step >= cycles * period
