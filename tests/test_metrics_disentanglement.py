@@ -175,5 +175,21 @@ def test_what_cannot_be_measured_is_said():
         irs(np.where(np.arange(720)[:, None] == 4, np.nan, SPREAD), FACTORS)
     with pytest.raises(ValueError, match="none negative"):
         dci_of(-np.eye(3))
+    with pytest.raises(ValueError, match=r"at least one row; got shape \(0, 4\)"):
+        mig(FACTORS[:0], FACTORS[:0])
+    for score in (factor_vae_score, beta_vae_score):
+        with pytest.raises(ValueError, match="of one there is no choice"):
+            score(FACTORS, FACTORS[:, 0])
+    with pytest.raises(ValueError, match=r"factor 1 holds words, .*categories=\[1\]"):
+        sap(FACTORS, np.array([["0", "a"], ["1", "b"]] * 360))
+    with pytest.raises(ValueError, match="columns of the factors, 0 to 3"):
+        sap(FACTORS, FACTORS, categories=[4])
+    with pytest.raises(ValueError, match="factor 0 has too few rows a class"):
+        explicitness(FACTORS, np.arange(720))
     with pytest.raises(ValueError, match="two models"):
         udr([SPREAD])
+    with pytest.raises(ValueError, match="codes of 1 rows are not finite"):
+        udr([SPREAD, np.where(np.arange(720)[:, None] == 4, np.nan, SPREAD)])
+    for active in ([[True] * 4], [[True] * 4, [True] * 3]):
+        with pytest.raises(ValueError, match=r"a mask \(d,\) for each model"):
+            udr([SPREAD, SPREAD], active)
