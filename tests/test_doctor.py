@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
+from torch import nn
 
 from isthmus import Embedder, Recipe
 from isthmus.baselines import probabilistic_pca
@@ -156,10 +157,10 @@ def test_dead_codes():
 def test_fewer_codes_can_be_pasted_where_there_is_no_book(recipe, fewer):
     """A lattice is made smaller by its own argument, to less than twice the places in use."""
     embedder = Embedder(recipe, epochs=1, **FAST).fit(TRAIN)
-    model = embedder.model_.autoencoder
+    last = [each for each in embedder.model_.autoencoder.encoder.modules() if isinstance(each, nn.Linear)][-1]
     with torch.no_grad():  # the encoder says next to nothing: one or two places are in use
-        model.encoder[-1].weight.mul_(1e-3)
-        model.encoder[-1].bias.fill_(0.4)
+        last.weight.mul_(1e-3)
+        last.bias.fill_(0.4)
     evidence, remedy = said(examine(embedder, TRAIN), "dead codes")
     used = int(evidence.split()[0])
     asked = remedy.partition(fewer)[2]

@@ -123,4 +123,4 @@ def test_a_perceptual_network_is_handed_three_colours_from_minus_one_to_one() ->
     with pytest.raises(ValueError, match="fill what is missing"):
         perceptual_distance(np.where(x > 0.99, np.nan, x), y, squares)
     with pytest.raises(TypeError, match="got 'alex'"):
-        perceptual_distance(x, y, "alex")
+        perceptual_distance(x, y, "alex")  # type: ignore[arg-type]
