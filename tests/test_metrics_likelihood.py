@@ -257,7 +257,7 @@ def test_what_has_no_likelihood_is_refused(data):
     with pytest.raises(ValueError, match="no rows to measure"):
         elbo(model, test[:0])
     with pytest.raises(TypeError, match=r"of type Embedder, which holds one: ask its model_ about prep"):
-        elbo(Embedder("vae", dim=2, epochs=0).fit(train), test)  # type: ignore[arg-type]
+        elbo(Embedder("vae", dim=2, epochs=0).fit(train), test)
 
 
 def test_bits_per_dimension():
