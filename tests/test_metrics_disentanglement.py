@@ -97,6 +97,18 @@ def test_the_reference_values():
     assert mig(FACTORS, FACTORS) >= 0.9 and mig(np.hstack([FACTORS, FACTORS]), FACTORS) <= 0.1
 
 
+def test_uneven_importances_and_spreads_weigh_as_the_definitions_say():
+    """By hand: a mean over dimensions that are not weighted, or weighted otherwise, gives other values."""
+    found = dci_of([[3, 1], [0, 2]])
+    quarter, third = (-(p * np.log2(p) + (1 - p) * np.log2(1 - p)) for p in (1 / 4, 1 / 3))
+    assert found.disentanglement == pytest.approx(4 / 6 * (1 - quarter) + 2 / 6)
+    assert found.completeness == pytest.approx(1 / 2 + 1 / 2 * (1 - third))
+    a, b = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]).T
+    codes, factors = np.stack([a, 3 * b + a], 1), np.stack([a, b], 1)
+    # the first never moves while a is held; the second, up to 2 from its mean, by ½ at most while b is
+    assert irs(codes, factors, quantile=1) == pytest.approx((0.5 * 1 + 2 * (1 - 0.5 / 2)) / 2.5)
+
+
 def test_informations_are_those_of_scikit_learn_and_entropies_on_the_diagonal():
     from sklearn.metrics import mutual_info_score
 
