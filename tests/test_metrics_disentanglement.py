@@ -109,6 +109,18 @@ def test_uneven_importances_and_spreads_weigh_as_the_definitions_say():
     assert irs(codes, factors, quantile=1) == pytest.approx((0.5 * 1 + 2 * (1 - 0.5 / 2)) / 2.5)
 
 
+def test_units_of_a_dimension_do_not_decide_which_of_them_stands_still():
+    noisy = SPREAD + np.random.default_rng(1).normal(size=SPREAD.shape)
+    scores = [fast(factor_vae_score)(noisy * unit, FACTORS) for unit in (1, [1, 100, 0.01, 1])]
+    assert scores[0] == scores[1] and 0.5 < scores[0] < 1
+
+
+def test_a_model_that_says_all_twice_is_matched_on_one_side_only():
+    z = np.random.default_rng(2).normal(size=(20_000, 4))
+    # eight dimensions have one counterpart, four have two: (8 · 1 + 4 · ½) / 12, but for the noise of ρ
+    assert udr([z, np.hstack([z, z])], relation="spearman").scores == pytest.approx([10 / 12] * 2, abs=0.02)
+
+
 def test_informations_are_those_of_scikit_learn_and_entropies_on_the_diagonal():
     from sklearn.metrics import mutual_info_score
 
