@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shlex
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
+from torch import nn
 
 from isthmus import Embedder, Recipe
 from isthmus.baselines import probabilistic_pca
@@ -148,12 +150,34 @@ def test_dead_codes():
     assert evidence.startswith("3 of 16 codes") and "--set size=4" in remedy
 
 
+@pytest.mark.parametrize(
+    ("recipe", "fewer"),
+    [(Recipe("fsq", levels=(9, 9, 9)), "levels="), (Recipe("lfq", bits=9), "bits=")],
+)
+def test_fewer_codes_can_be_pasted_where_there_is_no_book(recipe, fewer):
+    """A lattice is made smaller by its own argument, to less than twice the places in use."""
+    embedder = Embedder(recipe, epochs=1, **FAST).fit(TRAIN)
+    last = [each for each in embedder.model_.autoencoder.encoder.modules() if isinstance(each, nn.Linear)][-1]
+    with torch.no_grad():  # the encoder says next to nothing: one or two places are in use
+        last.weight.mul_(1e-3)
+        last.bias.fill_(0.4)
+    evidence, remedy = said(examine(embedder, TRAIN), "dead codes")
+    used = int(evidence.split()[0])
+    asked = remedy.partition(fewer)[2]
+    numbers = [int(text) for text in asked.split(",")]
+    places = np.prod(numbers) if fewer == "levels=" else 2 ** numbers[0]
+    assert places < 2 * max(used, 2) or numbers == [3]
+    assert pasted(remedy) == 1
+
+
 def test_over_fitting(plain):
     few = plane(24, 5, noise=0.5)
     embedder = Embedder(Recipe("autoencoder", dim=4, hidden=(256, 256)), epochs=300, **FAST).fit(few)
     found = examine(embedder, few, plane(200, 6, noise=0.5))
     evidence, remedy = said(found, "over-fitting")
-    assert "200 held-out rows" in evidence and "--held-out 0.1" in remedy and "--set hidden=64,64" in remedy
+    assert "200 held-out rows" in evidence
+    first, second = remedy.splitlines()
+    assert "--dim 4 --held-out 0.1" in first and "--dim 4 --set hidden=64,64" in second  # as wide as it was
     assert names(found)["over-fitting"] == "warning"
     assert "over-fitting" not in names(examine(embedder, few))  # nothing to see it by
 
@@ -165,6 +189,17 @@ def test_worse_than_pca_and_than_nothing(plain):
     begun = Embedder("autoencoder", dim=2, epochs=3, **FAST).fit(TRAIN)
     found = examine(begun, TRAIN, TEST)
     assert names(found)["worse than PCA"] == "warning" and "more than that of PCA" in str(found)
+    assert said(found, "worse than PCA")[1].startswith("isthmus fit autoencoder X --dim 2 --epochs 2000")
+    assert "--epochs" not in said(examine(loaded_as(begun), TRAIN, TEST), "worse than PCA")[1]  # who knows
+    assert "--epochs" in said(examine(loaded_as(begun), TRAIN, TEST, epochs=3), "worse than PCA")[1]
+    assert "--epochs" not in said(examine(begun, TRAIN, TEST, epochs=1000), "worse than PCA")[1]
+
+
+def loaded_as(embedder: Embedder) -> Embedder:
+    """The same, which does not know for how long it was trained."""
+    other = copy.copy(embedder)
+    other.epochs = "auto"
+    return other
 
 
 def test_where_pca_is_exact_there_is_no_factor_to_speak_of():
@@ -177,7 +212,7 @@ def test_scale():
     unequal = TRAIN * np.array([1e4, 1, 1, 1, 1, 1, 1, 1])
     raw = Embedder("autoencoder", dim=2, epochs=2, scaling="none", **FAST).fit(unequal)
     evidence, remedy = said(examine(raw, unequal), "scale")
-    assert "7 of 8 columns" in evidence and remedy.endswith("--scaling columns")
+    assert "7 of 8 columns" in evidence and remedy.endswith("--dim 2 --scaling columns")
     assert "scale" not in names(examine(raw, unequal, pixels=True))
     scaled = Embedder("autoencoder", dim=2, epochs=2, **FAST).fit(unequal)
     assert "scale" not in names(examine(scaled, unequal))  # the control
@@ -339,8 +374,7 @@ def pasted(remedy: str) -> int:
         verb = get_command(app).commands[words[1]]  # type: ignore[attr-defined]
         parsed = verb.make_context(words[1], words[2:]).params
         if words[1] == "fit" and parsed["model"] in METHODS:  # and not one of a benchmark's own
-            settings = [text for text in parsed["settings"] or [] if not text.endswith("=…")]
-            arguments(named(parsed["model"]), settings)
+            arguments(named(parsed["model"]), parsed["settings"] or [])
     return len(lines)
 
 

@@ -77,6 +77,11 @@ def test_water_filling_is_what_it_solves() -> None:
     assert gaussian_rate(np.diag(values), 6.0) == 0
     with pytest.raises(ValueError, match="infinitely many"):
         gaussian_rate(np.eye(2), 0.0)
+    for wrong in (np.ones((2, 3)), np.diag([1, np.nan])):
+        with pytest.raises(ValueError, match=r"a covariance is \(d, d\) and finite"):
+            gaussian_rate(wrong, 0.5)
+    with pytest.raises(TypeError, match="models go by their names"):
+        rate_distortion([], np.ones((2, 5)))  # type: ignore[arg-type]
 
 
 def test_no_model_is_below_the_curve_of_gaussian_rows_and_bounds_add_up() -> None:

@@ -187,6 +187,11 @@ def test_duplicates_do_not_upset_the_dimension():
 
 
 def test_what_has_no_dimension_is_refused():
+    grid = np.stack(np.meshgrid(range(5), range(6)), -1).reshape(-1, 2)
+    with pytest.raises(
+        ValueError, match="of 30 distinct rows 30 have two nearest neighbours at one distance"
+    ):
+        intrinsic_dimension(grid)
     with pytest.raises(ValueError, match="10 distinct rows"):
         intrinsic_dimension(np.ones((100, 3)))
     with pytest.raises(ValueError, match="missing or infinite"):

@@ -97,6 +97,30 @@ def test_the_reference_values():
     assert mig(FACTORS, FACTORS) >= 0.9 and mig(np.hstack([FACTORS, FACTORS]), FACTORS) <= 0.1
 
 
+def test_uneven_importances_and_spreads_weigh_as_the_definitions_say():
+    """By hand: a mean over dimensions that are not weighted, or weighted otherwise, gives other values."""
+    found = dci_of([[3, 1], [0, 2]])
+    quarter, third = (-(p * np.log2(p) + (1 - p) * np.log2(1 - p)) for p in (1 / 4, 1 / 3))
+    assert found.disentanglement == pytest.approx(4 / 6 * (1 - quarter) + 2 / 6)
+    assert found.completeness == pytest.approx(1 / 2 + 1 / 2 * (1 - third))
+    a, b = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]).T
+    codes, factors = np.stack([a, 3 * b + a], 1), np.stack([a, b], 1)
+    # the first never moves while a is held; the second, up to 2 from its mean, by ½ at most while b is
+    assert irs(codes, factors, quantile=1) == pytest.approx((0.5 * 1 + 2 * (1 - 0.5 / 2)) / 2.5)
+
+
+def test_units_of_a_dimension_do_not_decide_which_of_them_stands_still():
+    noisy = SPREAD + np.random.default_rng(1).normal(size=SPREAD.shape)
+    scores = [fast(factor_vae_score)(noisy * unit, FACTORS) for unit in (1, [1, 100, 0.01, 1])]
+    assert scores[0] == scores[1] and 0.5 < scores[0] < 1
+
+
+def test_a_model_that_says_all_twice_is_matched_on_one_side_only():
+    z = np.random.default_rng(2).normal(size=(20_000, 4))
+    # eight dimensions have one counterpart, four have two: (8 · 1 + 4 · ½) / 12, but for the noise of ρ
+    assert udr([z, np.hstack([z, z])], relation="spearman").scores == pytest.approx([10 / 12] * 2, abs=0.02)
+
+
 def test_informations_are_those_of_scikit_learn_and_entropies_on_the_diagonal():
     from sklearn.metrics import mutual_info_score
 
@@ -175,5 +199,21 @@ def test_what_cannot_be_measured_is_said():
         irs(np.where(np.arange(720)[:, None] == 4, np.nan, SPREAD), FACTORS)
     with pytest.raises(ValueError, match="none negative"):
         dci_of(-np.eye(3))
+    with pytest.raises(ValueError, match=r"at least one row; got shape \(0, 4\)"):
+        mig(FACTORS[:0], FACTORS[:0])
+    for score in (factor_vae_score, beta_vae_score):
+        with pytest.raises(ValueError, match="of one there is no choice"):
+            score(FACTORS, FACTORS[:, 0])
+    with pytest.raises(ValueError, match=r"factor 1 holds words, .*categories=\[1\]"):
+        sap(FACTORS, np.array([["0", "a"], ["1", "b"]] * 360))
+    with pytest.raises(ValueError, match="columns of the factors, 0 to 3"):
+        sap(FACTORS, FACTORS, categories=[4])
+    with pytest.raises(ValueError, match="factor 0 has too few rows a class"):
+        explicitness(FACTORS, np.arange(720))
     with pytest.raises(ValueError, match="two models"):
         udr([SPREAD])
+    with pytest.raises(ValueError, match="codes of 1 rows are not finite"):
+        udr([SPREAD, np.where(np.arange(720)[:, None] == 4, np.nan, SPREAD)])
+    for active in ([[True] * 4], [[True] * 4, [True] * 3]):
+        with pytest.raises(ValueError, match=r"a mask \(d,\) for each model"):
+            udr([SPREAD, SPREAD], active)

@@ -61,8 +61,12 @@ def test_pictures_of_any_size_are_taken_and_wrong_units_are_not(features) -> Non
         features(16 * x)
     with pytest.raises(ValueError, match="63 pixels make no square"):
         features(x.reshape(-1, 64)[:, :63])
+    with pytest.raises(ValueError, match="there are no pictures"):
+        features(x[:0])
     with pytest.raises(ValueError, match="no grey pictures with labels"):
         grey_features("iris")
+    with pytest.raises(ValueError, match="epochs is at least 1"):
+        grey_features(epochs=0)
 
 
 def test_inception_is_handed_bytes_of_three_colours_and_named_weights(tmp_path, monkeypatch) -> None:
@@ -116,3 +120,7 @@ def test_a_perceptual_network_is_handed_three_colours_from_minus_one_to_one() ->
     assert (perceptual_distance(x, x, squares) == 0).all()
     with pytest.raises(ValueError, match="divide bytes by 255"):
         perceptual_distance(255 * x, y, squares)
+    with pytest.raises(ValueError, match="fill what is missing"):
+        perceptual_distance(np.where(x > 0.99, np.nan, x), y, squares)
+    with pytest.raises(TypeError, match="got 'alex'"):
+        perceptual_distance(x, y, "alex")  # type: ignore[arg-type]

@@ -116,5 +116,12 @@ def test_sets_that_cannot_be_compared_are_refused() -> None:
             measure(np.zeros((9, 2)), np.zeros((9, 3)))
     with pytest.raises(ValueError, match="k = 5 needs at least 6 rows"):
         precision_recall(np.zeros((5, 2)), np.zeros((9, 2)))
+    gap = np.eye(9)[:, :2] * [[1, np.nan]]
+    for refuse in (frechet_distance, kernel_distance, precision_recall):
+        for pair in ((gap, np.ones((9, 2))), (np.ones((9, 2)), gap)):
+            with pytest.raises(ValueError, match="features of 9 rows are not finite, first of row 0"):
+                refuse(*pair)
+        with pytest.raises(ValueError, match=r"at least one row; got shape \(0, 2\)"):
+            refuse(np.ones((9, 2)), np.ones((0, 2)))
     with pytest.raises(ValueError, match="four rows of each"):
         kernel_distance(np.zeros((3, 2)), np.zeros((9, 2)))

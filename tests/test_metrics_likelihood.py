@@ -8,6 +8,7 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import Tensor, nn
 
+from isthmus import Embedder
 from isthmus.baselines import probabilistic_pca
 from isthmus.data import MappedRows
 from isthmus.data import Rows as InMemory
@@ -253,6 +254,10 @@ def test_what_has_no_likelihood_is_refused(data):
             question(model, test)
     with pytest.raises(ValueError, match="at least 1"):
         elbo(model, test, samples=0)
+    with pytest.raises(ValueError, match="no rows to measure"):
+        elbo(model, test[:0])
+    with pytest.raises(TypeError, match=r"of type Embedder, which holds one: ask its model_ about prep"):
+        elbo(Embedder("vae", dim=2, epochs=0).fit(train), test)
 
 
 def test_bits_per_dimension():

@@ -19,8 +19,8 @@ are points; an inspector who sees only the crowd says where it is too thick or t
 
 **When, and when not.** Where the prior should have a shape: classes, a ring for an angle, clusters with
 labels. For a likelihood, for missing values, for telling how sure a code is: a VAE. For the round prior a
-discrepancy without a player (MMD, sliced) does the same and does not circle; a VAE with a calibrated
-variance matches well too.
+discrepancy without a player (MMD, sliced) does the same and does not circle; a VAE with a calibrated variance
+comes nearer to it than a plain autoencoder, and less near than the game (see the table).
 
 **Pitfalls.** log(1 − D) for the encoder: no gradient once the critic is sure. The encoder cut off from the
 critic, as by a detached code (the control): it rebuilds like a plain autoencoder and its codes are anywhere.
@@ -28,8 +28,9 @@ The encoder moved by the critic's own step. Batch statistics over draws and code
 players circle. A critic as fast as the autoencoder: where it pushes turns sooner than the decoder follows,
 and its opinion of fourteen hundred rows is soon learned by heart; on these digits the error was half as large
 again as the autoencoder's with it, and a third with one of a fifth of the rate. A shape with gaps, as the
-ring, needs a sharper critic than a round one. Parzen windows as a likelihood. Samples judged without the
-match of codes, or the match without reconstruction: codes that ignore rows match perfectly.
+ring, needs a sharper critic than a round one, and its modes are not filled alike (in the table they are worth
+seven of ten). Parzen windows as a likelihood. Samples judged without the match of codes, or the match without
+reconstruction: codes that ignore rows match perfectly.
 
 **Sources.** Makhzani et al. 2015, arXiv:1511.05644; Goodfellow et al. 2014, arXiv:1406.2661; Tolstikhin
 et al. 2018, arXiv:1711.01558; Hoffman and Johnson 2016, ELBO surgery, NeurIPS workshop (the two parts of

@@ -29,9 +29,10 @@ these models.
 
 **Pitfalls.** Comparing codes with draws one by one (the control) pulls every code to the prior's mean. λ for
 a summed error used with a mean, or that of other data: these digits vary eleven times less than MNIST, and at
-its λ of 10 the critic drowns reconstruction (WAE-GAN in the table; question 31 takes 1). Kernel widths that
-do not grow with the dimension; the biased estimate taken for a value. A code much wider than the data's own
-dimension leaves holes in the prior that nothing encodes to. Judging against a VAE whose variance nobody set.
+its λ of 10 the critic drowns reconstruction, and codes are no nearer to the prior than the plain
+autoencoder's (WAE-GAN in the table; question 31 takes 1). Kernel widths that do not grow with the dimension;
+the biased estimate taken for a value. A code much wider than the data's own dimension leaves holes in the
+prior that nothing encodes to. Judging against a VAE whose variance nobody set.
 
 **Sources.** Tolstikhin et al. 2018, arXiv:1711.01558; Kolouri et al. 2019, arXiv:1804.01947; Rubenstein et
 al. 2018, arXiv:1802.03761; Gretton et al. 2012, JMLR 13; Rybkin et al. 2021, arXiv:2006.13202.

@@ -12,14 +12,17 @@ need the aggregate posterior, which a batch can only estimate, and code that is 
 and the loss is −log p(x | z) + α I + β TC + γ Σ_j KL_j, with α = γ = 1 and β = 6 or so.
 
 **Mathematics.** Of N rows a batch shows M. Weighted sampling puts 1/NM before each posterior of the batch:
-its log q(z) is about log N too low, so that the total correlation of d axes comes out (d − 1) log N too high.
-The constant has no gradient, and matters only to who reads the value. Stratified sampling uses that a code's
-own row is in the batch for certain:
+1/N of their plain mean. Where many posteriors meet at a code its log q(z) is about log N too low, where only
+the code's own does, log M. So the total correlation of d axes comes out about (d − 1) log N too high, and up
+to log N/M more where codes meet on each axis and not in the whole. log N has no gradient, but a code's own
+posterior counts N/M times too much beside the others. Stratified sampling uses that a code's own row is in
+the batch for certain:
 
     q(z_i) ≈ 1/N q(z_i | x_i) + (N − 1) / (N (M − 1)) Σ_{m ≠ i} q(z_i | x_m)
 
-whose mean over batches drawn without replacement is q(z_i) exactly. Its logarithm is still a little low, as
-the log of a mean is; it is right where the batch is all rows.
+whose mean over batches drawn without replacement is q(z_i) exactly. Its logarithm is still low, as the log of
+a mean is: little where the batch is half the rows, as below, by more than a small total correlation where it
+is a fiftieth, not where it is all.
 
 **Intuition.** Letters may be long, and all of them together may look as the post office likes. What is taxed
 is saying the same thing on two lines.

@@ -112,7 +112,8 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
     ]
     mean = squared(test, np.broadcast_to(rows.mean(0), test.shape))
     table = Table(
-        f"Held-out rows by a net of {count(dense)} numbers; noise alone leaves {WIDTH * NOISE**2:.3g}",
+        f"Held-out rows by a net of {count(dense)} numbers; their noise is {WIDTH * NOISE**2:.3g}, "
+        f"of which {DIM} numbers can keep a share of {DIM / WIDTH:.3g}",
         ["", "share of weights that are zero", "squared error"],
         [
             ["mean of the training rows", None, mean],

@@ -26,7 +26,9 @@ than of things.
 
 **Pitfalls.** Whole numbers without dequantisation: the likelihood has no maximum. The forgotten determinant:
 the code shrinks to a point and the loss looks splendid. Masks that never move a column. Scales without bound,
-whose inverse float32 loses. Log densities in scaled units compared with others in bits per dimension.
+whose inverse float32 loses. A rival that overfits: ten full Gaussians know the training rows of the table by
+heart, and with covariances held up come much nearer to the flow. Log densities in scaled units compared with
+others in bits per dimension.
 
 **Sources.** Dinh et al. 2015, arXiv:1410.8516 (NICE); Dinh et al. 2017, arXiv:1605.08803 (Real NVP); Nguyen,
 Ardizzone and Köthe 2019, arXiv:2303.11239; Theis et al. 2016, arXiv:1511.01844; Nielsen et al. 2020,

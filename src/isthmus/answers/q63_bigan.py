@@ -21,9 +21,10 @@ the optimum nothing bounds ‖x − G(E(x))‖. ALICE adds that error, a cycle t
 certificates and paints to them. An expert sees picture and certificate together. Both pass only if they
 follow one and the same convention.
 
-**When, and when not.** For features that care for what a picture shows and not for each pixel, and for
-scores of anomaly from a GAN. Not to compress or denoise: an autoencoder of the same nets rebuilds better, as
-the table shows. With a cycle term it rebuilds like one, and is then an autoencoder with a game beside it.
+**When, and when not.** For features that care for what a picture shows and not for each pixel (on these
+digits an autoencoder's are better all the same), and for scores of anomaly from a GAN. Not to compress or
+denoise: an autoencoder of the same nets rebuilds better, as the table shows. With a cycle term it rebuilds
+like one, and is then an autoencoder with a game beside it.
 
 **Pitfalls.** A critic that sees z too weakly: rows come out right and the encoder means nothing (the
 control). An encoder left with the minimax loss has no gradient once the critic is sure. A prior that the

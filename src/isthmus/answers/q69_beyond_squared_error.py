@@ -21,7 +21,8 @@ diagonals; each set of n rows that keeps them adds (E k(a, a) − E k(a, a')) / 
 biased at any n: print its floor.
 
 **Intuition.** The same error in pixels can be a shade of brightness, a blur, a shift by a fraction of a
-pixel, or grain. The eye and a classifier tell them apart; the sum of squares cannot.
+pixel, or grain. The eye tells them apart, and so do the features of a classifier, though it still names
+nearly all rightly; the sum of squares cannot.
 
 **When, and when not.** For measurements in a table squared error, by feature, may be all there is to ask.
 For pictures take SSIM with it; for samples, a distance and coverage; for density models, nats; for a

@@ -54,6 +54,7 @@ def doctor(
         command=again,
         data=plan.data,
         options=options,
+        epochs=plan.epochs,
     )
     show(found.to_json() if as_json else str(found))
     if out is not None:

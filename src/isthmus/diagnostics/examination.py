@@ -60,7 +60,7 @@ class Patient(NamedTuple):
     `rows` and `labels` are those of training as they came, or some of them. `pixels` says that all columns
     share a unit, `shape` is that of a picture where rows are pictures, and `blocks` says where a row holds
     categories; `command` and `data` are what a remedy begins with and what it speaks of, and `options` what a
-    command line must say of the data beside their name.
+    command line must say of the data beside their name. `epochs` is how many were asked for, if any were.
     """
 
     embedder: Embedder
@@ -74,6 +74,7 @@ class Patient(NamedTuple):
     data: str
     blocks: Sequence[slice] = ()
     options: str = ""
+    epochs: int | None = None
 
     @property
     def source(self) -> str:
@@ -187,6 +188,7 @@ def examine(
     command: str | None = None,
     data: str = "X",
     options: str = "",
+    epochs: int | None = None,
 ) -> Diagnosis:
     """Look for what commonly goes wrong: each check of `CHECKS` says what it found, how it shows, what helps.
 
@@ -202,6 +204,7 @@ def examine(
         blocks: of encoded rows, the places of categories; by default what the embedder's schema says.
         command: what a remedy begins with; by default `isthmus fit METHOD X`.
         data: what the rows are called, in remedies. options: what a command line must say of them, besides.
+        epochs: how many were asked for, of an embedder that was loaded, which does not know.
 
     >>> print(examine(embedder, x_train, x_test))  # doctest: +SKIP
     """
@@ -219,9 +222,17 @@ def examine(
         blocks = () if schema is None else schema.blocks
     if shape is None and len(embedder.preparation_.shape) == 3:
         shape = embedder.preparation_.shape
+    if epochs is None and isinstance(embedder.epochs, int):
+        epochs = embedder.epochs
     patient = Patient(
         *(embedder, *halves, train, y_train, pixels, None if shape is None else tuple(shape)),
-        *(command or f"isthmus fit {name} {shlex.quote(data)} {options}".rstrip(), data, blocks, options),
+        *(
+            command or f"isthmus fit {name} {shlex.quote(data)} {options}".rstrip(),
+            data,
+            blocks,
+            options,
+            epochs,
+        ),
     )
     apart = () if rebuilds(embedder.model_) else REBUILDING
     checks = {name: check for name, check in CHECKS.items() if name not in apart}

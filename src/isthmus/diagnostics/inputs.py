@@ -17,7 +17,7 @@ def scale(patient: Patient) -> Finding | None:
     if not len(spread):
         return None
     large, small = float(spread.max()), float(spread.min())
-    remedy = f"{patient.command} --scaling columns"
+    remedy = f"{patient.again} --scaling columns"
     widest = by_number("", np.sort(spread)[::-1])
     picture = Bars("The spread of each column as the model reads it", widest, "standard deviation, log scale")
     if large > 100 * small:

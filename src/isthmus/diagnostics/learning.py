@@ -25,10 +25,10 @@ def overfitting(patient: Patient) -> Finding | None:
     spread = float(np.nanvar(patient.train.target, 0).mean())
     if interval.low <= MUCH * known.mean() or new.mean() < 0.01 * spread:
         return None
-    remedy = f"{patient.command} --held-out 0.1 --patience 20   # stop where held-out rows stop improving"
+    remedy = f"{patient.again} --held-out 0.1 --patience 20   # stop where held-out rows stop improving"
     if (hidden := patient.argument("hidden")) is not None:
         smaller = ",".join(str(max(8, width // 4)) for width in hidden)
-        remedy += f"\n{patient.command} --set hidden={smaller}   # a smaller net"
+        remedy += f"\n{patient.again} --set hidden={smaller}   # a smaller net"
     times = new.mean() / known.mean() if known.mean() > 0 else np.inf
     comparison = patient.comparison()
     ahead = comparison is not None and comparison.difference > 2 * comparison.standard_error
@@ -52,7 +52,7 @@ def losing(patient: Patient) -> Finding | None:
     if comparison is None:
         return None
     mean, linear, own = comparison.scores
-    first = lighter(patient) if all_silent(patient) else ""  # the cause of both, and no epoch mends it
+    silent = lighter(patient) if all_silent(patient) else ""  # the cause of both, and no epoch mends it
     errors = {score.name: score.mse for score in comparison.scores}
     picture = Bars("The error on held-out rows", errors, "mean squared error", linear.mse, "PCA")
     if own.mse >= mean.mse:
@@ -61,7 +61,7 @@ def losing(patient: Patient) -> Finding | None:
             "problem",
             f"it has learned nothing: mean squared error {own.mse:.4g} on held-out rows, and the mean of the "
             f"training rows has {mean.mse:.4g} (PCA {linear.mse:.4g}).",
-            f"{first or _longer(patient)}\n{_contest(patient)}",
+            f"{silent or _longer(patient)}\n{_contest(patient)}",
             picture,
         )
     if comparison.outcome is not Outcome.LOSES:  # where PCA is exact, there is no factor to speak of
@@ -71,15 +71,23 @@ def losing(patient: Patient) -> Finding | None:
         "warning",
         f"mean squared error {own.mse:.4g} on held-out rows, {100 * (own.mse / linear.mse - 1):.0f} % more "
         f"than that of PCA with as many dimensions, {linear.mse:.4g}.",
-        f"{first}\n{_contest(patient)}".lstrip(),
+        f"{silent or (_longer(patient) if _short(patient) else '')}\n{_contest(patient)}".lstrip(),
         picture,
     )
 
 
+def _short(patient: Patient) -> bool:
+    """Whether somebody asked for less than half of the epochs that a run has by default."""
+    return patient.epochs is not None and 2 * patient.epochs < _usual(patient)
+
+
 def _longer(patient: Patient) -> str:
     """Twice as many epochs as a run has by default, and 300 at least."""
-    usual = lengths(len(patient.rows), BATCH, "auto")[1]
-    return f"{patient.again} --epochs {max(300, 2 * usual)}   # was it trained long enough?"
+    return f"{patient.again} --epochs {max(300, 2 * _usual(patient))}   # was it trained long enough?"
+
+
+def _usual(patient: Patient) -> int:
+    return lengths(len(patient.rows), BATCH, "auto")[1]
 
 
 def _contest(patient: Patient) -> str:

@@ -54,7 +54,7 @@ def heavier(patient: Patient) -> str:
         if isinstance(weight, int | float) and weight > 0:
             lines.append(f"{patient.again} --set weight={10 * weight:g}")
     elif isinstance(beta, int | float) and beta < 1:
-        lines.append(f"{patient.command} --set beta=1")
+        lines.append(f"{patient.again} --set beta=1")
     elif patient.fixed_scale:
         lines.append(f"{patient.again}   # a likelihood that learns its scale")
     known = is_method(patient.recipe) and patient.recipe.name != "ex_post"

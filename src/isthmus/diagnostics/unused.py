@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..metrics import codebook_use
@@ -39,6 +41,16 @@ def dead_units(patient: Patient) -> Finding | None:
     return Finding("dead units", severity, evidence, remedy, picture)
 
 
+def _fewer(levels: Sequence[int], enough: int) -> list[int]:
+    """Levels of a lattice of no more than `enough` places, or the fewest: none below three levels."""
+    fewer = list(levels)
+    while np.prod(fewer) > enough and max(fewer) > 3:
+        fewer[int(np.argmax(fewer))] -= 1
+    while np.prod(fewer) > enough and len(fewer) > 1:
+        fewer.pop()
+    return fewer
+
+
 def dead_codes(patient: Patient) -> Finding | None:
     """Entries of a codebook that no row is given (van den Oord et al. 2017; Dhariwal et al. 2020)."""
     indices = patient.train.indices
@@ -53,9 +65,13 @@ def dead_codes(patient: Patient) -> Finding | None:
     book, worst = min(uses.items(), key=lambda item: item[1].used / item[1].size)
     if worst.used >= worst.size / 2 or indices.size / len(uses) < 2 * worst.size:
         return None
-    enough = 2 ** max(1, int(np.ceil(np.log2(max(worst.used, 2)))))
-    knob = next((name for name in ("levels", "bits") if patient.argument(name)), None)
-    remedy = f"--set size={min(enough, worst.size)}" if knob is None else f"--set {knob}=…   # fewer"
+    bits = int(np.ceil(np.log2(max(worst.used, 2))))
+    if levels := patient.argument("levels"):
+        remedy = f"--set levels={','.join(map(str, _fewer(levels, 2**bits)))}"
+    elif patient.argument("bits"):
+        remedy = f"--set bits={bits}"
+    else:
+        remedy = f"--set size={min(2**bits, worst.size)}"
     return Finding(
         "dead codes",
         "problem" if worst.used < 2 else "warning",

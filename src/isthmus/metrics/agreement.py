@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .arrays import Array, float64
+from .arrays import Array, rows_of_numbers
 from .disentanglement import moving, standardised
 
 
@@ -44,10 +44,15 @@ def udr(
         raise ValueError(f"the codes of two models at least are compared; got those of {len(codes)}")
     if relation not in ("lasso", "spearman"):
         raise ValueError(f"relation is 'lasso' or 'spearman', not {relation!r}")
-    arrays = [float64(each) for each in codes]
-    if len({len(each) for each in arrays}) > 1 or any(each.ndim != 2 for each in arrays):
+    arrays = [rows_of_numbers(each, "codes") for each in codes]
+    if len({len(each) for each in arrays}) > 1:
         raise ValueError(f"codes (n, d) of the same rows are compared; got {[each.shape for each in arrays]}")
-    masks = [moving(each) for each in arrays] if active is None else [np.asarray(mask) for mask in active]
+    masks = [moving(z) for z in arrays] if active is None else [np.asarray(mask, bool) for mask in active]
+    if [mask.shape for mask in masks] != [each.shape[1:] for each in arrays]:
+        raise ValueError(
+            f"active is a mask (d,) for each model, of {[each.shape[1] for each in arrays]} dimensions; "
+            f"got masks of shapes {[mask.shape for mask in masks]}"
+        )
     kept = [standardised(each[:, mask]) for each, mask in zip(arrays, masks, strict=True)]
     m = len(kept)
     pairs = np.full((m, m), np.nan)

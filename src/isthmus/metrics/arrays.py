@@ -28,6 +28,19 @@ def paired(x: Any, x_hat: Any) -> tuple[Array, Array]:
     return x, x_hat
 
 
+def rows_of_numbers(x: Any, what: str = "features") -> Array:
+    """As float64 (n, d), checked: at least one row, and every value finite."""
+    x = float64(x)
+    if x.ndim == 0 or x.size == 0:
+        raise ValueError(f"expected {what} (n, d), of at least one row; got shape {x.shape}")
+    x = x.reshape(len(x), -1)
+    if len(bad := np.flatnonzero(~np.isfinite(x).all(1))):
+        raise ValueError(
+            f"the {what} of {len(bad)} rows are not finite, first of row {bad[0]}; leave them out"
+        )
+    return x
+
+
 def positive(peak: float) -> float:
     """The largest value a pixel can take, checked."""
     if not peak > 0:

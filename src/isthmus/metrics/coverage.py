@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
-from .arrays import Array, float64
+from .arrays import Array, rows_of_numbers
 
 
 class Coverage(NamedTuple):
@@ -44,14 +44,13 @@ def precision_recall(data: Any, samples: Any, k: int = 5) -> Coverage:
     All depend on numbers of rows and on features: compare like with like.
 
     Raises:
-        ValueError: if features differ, or a set has no k + 1 rows.
+        ValueError: if features differ, a value is not finite, or a set has no k + 1 rows.
 
     >>> grid = np.arange(20.0)[:, None]
     >>> precision_recall(grid, grid + 0.25, k=1)
     Coverage(precision=1.0, recall=1.0, density=1.95, coverage=1.0)
     """
-    x, y = float64(data), float64(samples)
-    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
+    x, y = rows_of_numbers(data), rows_of_numbers(samples)
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"both sets need the same features; they have {x.shape[1]} and {y.shape[1]}")
     if not 1 <= k < min(len(x), len(y)):

@@ -46,8 +46,10 @@ def rate_distortion(
     code that is ignored (R = 0) from one that copies. Compare distortions of one likelihood only.
 
     Raises:
-        TypeError: for a deterministic code, which has no rate.
+        TypeError: for a deterministic code, which has no rate, or models without names.
     """
+    if not isinstance(models, Mapping):
+        raise TypeError(f'models go by their names, {{"β = 4": model, …}}; got {type(models).__name__}')
     points = []
     for name, model in models.items():
         found = elbo(model, rows, samples=samples, seed=seed)
@@ -67,7 +69,10 @@ def gaussian_rate(covariance: Any, squared_error: float) -> float:
     >>> round(gaussian_rate(np.eye(2), 0.5), 6)  # 2 · ½ log (1 / 0.25)
     1.386294
     """
-    values = np.clip(np.linalg.eigvalsh(float64(covariance)), 0, None)[::-1]
+    covariance = np.atleast_2d(float64(covariance))
+    if covariance.shape[0] != covariance.shape[-1] or not np.isfinite(covariance).all():
+        raise ValueError(f"a covariance is (d, d) and finite; got shape {covariance.shape}")
+    values = np.clip(np.linalg.eigvalsh(covariance), 0, None)[::-1]
     if not squared_error > 0:
         raise ValueError(f"a squared error of {squared_error} costs infinitely many nats; give one above 0")
     if squared_error >= values.sum():

@@ -41,12 +41,17 @@ def intrinsic_dimension(x: Any, discard: float = 0.1, seed: int = 0) -> Intrinsi
         x: (n, ...), flattened. discard: share of the largest ratios to leave out. seed: of the bootstrap.
 
     Raises:
-        ValueError: if there are fewer than 10 distinct rows, or values are missing.
+        ValueError: if there are fewer than 10 distinct rows, values are missing, or rows lie on a grid.
     """
     if not 0 <= discard < 1:
         raise ValueError(f"discard is a share from 0 to below 1, got {discard}")
     rows, duplicates = distinct(x)
     ratios = np.log(_ratios(rows))
+    if (level := int((ratios < 1e-9).sum())) > len(ratios) / 2:  # which has no chance under any density
+        raise ValueError(
+            f"of {len(rows)} distinct rows {level} have two nearest neighbours at one distance: they lie on "
+            "a grid, as classes and whole numbers do, and not on a manifold"
+        )
 
     def slope(values: Array) -> float:
         values = np.sort(values)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from .arrays import Array, float64
+from .arrays import Array, float64, rows_of_numbers
 
 
 def mutual_informations(codes: Any, factors: Any, bins: int = 20) -> Array:
@@ -91,7 +91,12 @@ def explicitness(codes: Any, factors: Any, bins: int = 20, seed: int = 0) -> flo
     z, v = matched(codes, factors, bins)
     z, scores = standardised(z), []
     train, test = _split(len(z), 0.5, seed)
-    for column in v.T:
+    for k, column in enumerate(v.T):
+        both = np.intersect1d(column[train], column[test])
+        if not len(both) or np.ptp(column[train]) == 0 or np.ptp(column[test]) == 0:
+            raise ValueError(
+                f"factor {k} has too few rows a class: half of them teach, the other half judges"
+            )
         model = LogisticRegression(max_iter=2000).fit(z[train], column[train])
         found = model.predict_proba(z[test])
         areas = [
@@ -116,10 +121,15 @@ def sap(codes: Any, factors: Any, categories: Sequence[int] = (), seed: int = 0)
 
     Args:
         codes, factors: as of `mig`. categories: columns of `factors`. seed: of the rows held out, a half.
+
+    Raises:
+        ValueError: for words among factors that are not named as `categories`, or a column that is not there.
     """
     from sklearn.linear_model import LogisticRegression
 
     z, v = matched(codes, factors)
+    if not set(categories) <= set(range(v.shape[1])):
+        raise ValueError(f"categories are columns of the factors, 0 to {v.shape[1] - 1}; got {categories}")
     numbers = standardised(_plain(factors, categories))
     z = standardised(z)
     scores = np.square(z.T @ numbers / len(z))  # (d, k)
@@ -220,12 +230,10 @@ def matched(codes: Any, factors: Any, bins: int = 20) -> tuple[Array, np.ndarray
     Raises:
         ValueError: if rows disagree, a value is not finite, or a factor is constant.
     """
-    z, v = float64(codes), _host(factors)
-    z, v = z.reshape(len(z), -1), v.reshape(len(v), -1)
-    if len(z) != len(v) or not len(z):
+    z, v = rows_of_numbers(codes, "codes"), np.atleast_1d(_host(factors))
+    if len(z) != len(v):
         raise ValueError(f"every code needs its factors; there are {len(z)} codes, {len(v)} rows of factors")
-    if not np.isfinite(z).all():
-        raise ValueError(f"the codes of {(~np.isfinite(z)).any(1).sum()} rows are not finite; leave them out")
+    v = v.reshape(len(v), -1)
     if bins < 2:
         raise ValueError(f"bins is at least 2, got {bins}")
     classes = np.stack([_classes(column, bins) for column in v.T], 1)
@@ -268,8 +276,12 @@ def _classes(column: np.ndarray, bins: int) -> np.ndarray:
 def _plain(factors: Any, categories: Sequence[int]) -> Array:
     """Factors as numbers (n, k), 0 where they are categories."""
     v = _host(factors)
-    v = v.reshape(len(v), -1)
-    numbers = [np.zeros(len(v)) if k in categories else v[:, k].astype(float) for k in range(v.shape[1])]
+    v, numbers = v.reshape(len(v), -1), []
+    for k in range(v.shape[1]):
+        try:
+            numbers.append(np.zeros(len(v)) if k in categories else v[:, k].astype(float))
+        except ValueError as error:
+            raise ValueError(f"factor {k} holds words, which have no order: categories=[{k}]") from error
     return np.stack(numbers, 1)
 
 

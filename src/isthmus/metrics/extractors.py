@@ -63,6 +63,8 @@ class GreyFeatures(nn.Module):
             raise ValueError(
                 f"expected grey pictures, (n, 1, h, w), or (n, pixels) if square; got {tuple(x.shape)}"
             )
+        if not len(x):
+            raise ValueError("there are no pictures")
         if not torch.isfinite(x).all() or x.max() > 2 or x.min() < -1:
             raise ValueError(f"pixels go from 0 to 1; these from {float(x.min()):g} to {float(x.max()):g}")
         x = x.clamp(0, 1)
@@ -84,8 +86,12 @@ def grey_features(data: str = "digits", epochs: int = 10, seed: int = 0) -> Grey
         >>> frechet_distance(features(x_test), features(model_samples))  # doctest: +SKIP
 
     Raises:
-        ValueError: for data that are no grey pictures with labels.
+        ValueError: for data that are no grey pictures with labels, or no epochs.
     """
+    if epochs < 1:
+        raise ValueError(
+            f"a classifier that has not learned has no features: epochs is at least 1, not {epochs}"
+        )
     known = load(data)
     if known.shape is None or known.shape[0] != 1 or known.train.y is None or known.test.y is None:
         raise ValueError(f"{data} are no grey pictures with labels, as digits, mnist and usps are")
@@ -155,13 +161,20 @@ def perceptual_distance(x: Any, x_hat: Any, network: Callable[[Tensor, Tensor], 
     a side its networks have little left to look at. `ms_ssim` needs no weights.
 
     Raises:
-        ValueError: where shapes differ, or values are not from 0 to 1.
+        ValueError: where shapes differ, or values are not from 0 to 1. TypeError: for a network by name.
     """
+    if not callable(network):
+        raise TypeError(
+            "network is a function of two sets of pictures, as lpips.LPIPS(net='alex') of the package lpips; "
+            f"got {network!r}"
+        )
     a, b = (torch.as_tensor(float64(each), dtype=torch.float32) for each in (x, x_hat))
     if a.shape != b.shape or a.dim() != 4 or a.shape[1] not in (1, 3):
         raise ValueError(f"expected two sets (n, 1 or 3, h, w) alike; got {tuple(a.shape)}, {tuple(b.shape)}")
-    if min(a.min(), b.min()) < 0 or max(a.max(), b.max()) > 1:
-        raise ValueError("pixels go from 0 to 1: clip a reconstruction, divide bytes by 255")
+    if not all(((0 <= each) & (each <= 1)).all() for each in (a, b)):
+        raise ValueError(
+            "pixels go from 0 to 1: clip a reconstruction, divide bytes by 255, fill what is missing"
+        )
     with torch.no_grad():
         parts = [
             network(*(2 * each.expand(-1, 3, -1, -1) - 1 for each in pair)).reshape(-1)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import Array, float64
+from .arrays import Array, rows_of_numbers
 
 
 def frechet_distance(a: Any, b: Any) -> float:
@@ -20,7 +20,7 @@ def frechet_distance(a: Any, b: Any) -> float:
     floor beside it. It sees means and covariances, nothing else.
 
     Raises:
-        ValueError: if widths differ, or a set has fewer than two rows.
+        ValueError: if widths differ, a value is not finite, or a set has fewer than two rows.
 
     >>> frechet_distance([[-1.0], [1.0]], [[1.0], [5.0]])  # (0 − 3)² + (√2 − 2√2)²
     11.0
@@ -64,9 +64,9 @@ def kernel_distance(a: Any, b: Any, subsets: int = 100, size: int = 1000, seed: 
         size: rows of a part, at most half of the smaller set. seed: of the parts.
 
     Raises:
-        ValueError: if widths differ, or a set has fewer than four rows.
+        ValueError: if widths differ, a value is not finite, or a set has fewer than four rows.
     """
-    a, b = _features(a), _features(b)
+    a, b = rows_of_numbers(a), rows_of_numbers(b)
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"both sets need the same features; they have {a.shape[1]} and {b.shape[1]}")
     n = min(len(a), len(b))
@@ -101,14 +101,8 @@ def _cubed(x: Array) -> Array:
     return x * x * x  # a power is several times slower
 
 
-def _features(x: Any) -> Array:
-    x = float64(x)
-    return x.reshape(len(x), -1)
-
-
 def _moments(features: Any) -> tuple[Array, Array]:
-    x = float64(features)
-    x = x.reshape(len(x), -1)
+    x = rows_of_numbers(features)
     if len(x) < 2:
         raise ValueError(f"a covariance needs at least two rows, got {len(x)}")
     return x.mean(0), np.atleast_2d(np.cov(x.T))

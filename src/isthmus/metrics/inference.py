@@ -14,7 +14,7 @@ from ..model import Autoencoder, Learner
 from ..randomness import seeded
 from ..trace import Batch
 from ..training import adam, cosine
-from .passes import Rows, batches, log_prob, rows_of, stochastic
+from .passes import Rows, batches, checked, log_prob, rows_of, stochastic
 
 
 class Refined(NamedTuple):
@@ -117,7 +117,7 @@ def bound(autoencoder: Autoencoder, batch: Batch, q: DiagonalNormal, p: Density,
 
 def frozen(model: Learner) -> Autoencoder:
     """A copy of the part that decodes, in eval(), whose weights no gradient can reach."""
-    return copy.deepcopy(model.autoencoder).eval().requires_grad_(False)
+    return copy.deepcopy(checked(model).autoencoder).eval().requires_grad_(False)
 
 
 def descent(parameters: list[nn.Parameter], steps: int, lr: float) -> Iterator[Callable[[Tensor], None]]:

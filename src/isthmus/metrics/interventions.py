@@ -36,9 +36,9 @@ def factor_vae_score(
     is as good.
 
     Args:
-        codes: (n, d). factors: (n, k), as of `mig`.
+        codes: (n, d). factors: (n, k), as of `mig`, two at least.
     """
-    z, v = matched(codes, factors, bins)
+    z, v = _several(codes, factors, bins)
     z = standardised(z[:, moving(z)])
     if not z.shape[1]:
         return 0.0
@@ -70,17 +70,26 @@ def beta_vae_score(
     says nothing gets 1 / K. It is lenient: a rotated code often gets 1 (Kim & Mnih 2018).
 
     Args:
-        codes: (n, d). factors: (n, k), as of `mig`.
+        codes: (n, d). factors: (n, k), as of `mig`, two at least.
     """
     from sklearn.linear_model import LogisticRegression
 
-    z, v = matched(codes, factors, bins)
+    z, v = _several(codes, factors, bins)
     z, rng = standardised(z), np.random.default_rng(seed)
     x, y = _apart(z, v, batch, train, rng)
     centre, spread = x.mean(0), np.where(moving(x), x.std(0), np.inf)
     model = LogisticRegression(max_iter=2000).fit((x - centre) / spread, y)
     x, y = _apart(z, v, batch, test, rng)
     return float(model.score((x - centre) / spread, y))
+
+
+def _several(codes: Any, factors: Any, bins: int) -> tuple[Array, np.ndarray]:
+    z, v = matched(codes, factors, bins)
+    if v.shape[1] < 2:
+        raise ValueError(
+            "it is asked which factor was held still: of one there is no choice, give two or more"
+        )
+    return z, v
 
 
 def _least(

@@ -22,7 +22,7 @@ Rows: TypeAlias = (
 @contextmanager
 def at_rest(model: Learner) -> Iterator[Autoencoder]:
     """The part that embeds and reconstructs, in eval() and without gradients; afterwards all is as it was."""
-    training = [module for module in model.modules() if module.training]  # the person may have frozen some
+    training = [m for m in checked(model).modules() if m.training]  # the person may have frozen some
     model.eval()
     try:
         with torch.no_grad():
@@ -30,6 +30,19 @@ def at_rest(model: Learner) -> Iterator[Autoencoder]:
     finally:
         for module in training:
             module.training = True
+
+
+def checked(model: Learner) -> Learner:
+    """The model, if it is one.
+
+    Raises:
+        TypeError: for what is none, as an `Embedder`, which holds one.
+    """
+    if not isinstance(model, Learner):
+        held = ", which holds one: ask its model_ about preparation_.rows(x)"
+        instead = held if hasattr(model, "model_") else ""
+        raise TypeError(f"expected a model; this is of type {type(model).__name__}{instead}")
+    return model
 
 
 def batches(rows: Rows, model: Autoencoder, size: int = 256) -> Iterator[Batch]:
@@ -51,6 +64,8 @@ def batches(rows: Rows, model: Autoencoder, size: int = 256) -> Iterator[Batch]:
         for start in range(0, len(rows), size):
             yield from batches(rows.span(start, min(start + size, len(rows))), model)
     elif isinstance(rows, Tensor | np.ndarray):
+        if not len(rows):
+            raise ValueError("there are no rows to measure")
         for part in torch.as_tensor(rows).split(size):
             part = move(part)
             yield Batch(part, part)

@@ -35,7 +35,7 @@ def beta_tcvae(
     """−log p(x|z) + I(n; z) + β TC(z) + Σ_j KL(q(z_j) ‖ p(z_j)): β weighs only what axes say of one another.
 
     At β = 1 it is the VAE. `rows` is the number of training rows, which the estimate needs. By weighted
-    sampling, as in the paper, the terms' values are shifted by constants; `stratified` gives them in nats.
+    sampling, as in the paper, the terms' values are shifted by multiples of log N; `stratified` is in nats.
 
     Reference: Chen, Li, Grosse & Duvenaud, Isolating Sources of Disentanglement in VAEs, NeurIPS 2018,
     arXiv:1802.04942 (β = 6 on dSprites).

@@ -50,6 +50,7 @@ def health(study: Study) -> Section:
         command=plan and f"{shlex.join(['isthmus', 'fit', plan['model'], plan['data']])} {options}".rstrip(),
         data=plan["data"] if plan else "X",
         options=options,
+        epochs=plan["epochs"] if plan else None,
     )
     quiet = sorted(set(found.looked_for) - {finding.name for finding in found.findings})
     blocks: list[Block] = []

@@ -20,11 +20,12 @@ def decomposed_kl(rows: int, stratified: bool = False) -> tuple[Term, Term, Term
         total_correlation     E log q(z) − Σ_j log q(z_j)
         dimensionwise_kl      E Σ_j log q(z_j) − log p(z)
 
-    with q(z_i) ≈ Σ_m w_im q(z_i | x_m) (Chen et al. 2018, arXiv:1802.04942). By minibatch-weighted sampling
-    w = 1/NM (their eq. 5), which is too small by a factor of N: of d dimensions the total correlation comes
-    out (d − 1) log N too large, at the same gradient. With `stratified` it is in its own units, see
-    `stratified_weights`. Whatever the weights, the three together are the sampled KL exactly. Terms of one
-    call share their work, M² d numbers. β-TCVAE is `mi + beta * tc + dkl` beside `reconstruction`.
+    with q(z_i) ≈ Σ_m w_im q(z_i | x_m) (Chen et al. 2018, arXiv:1802.04942). By minibatch-weighted sampling w
+    = 1/NM (their eq. 5), 1/N of the plain mean over the batch: of d dimensions the total correlation comes
+    out about (d − 1) log N too large, at the gradient of that mean, in which a code's own posterior counts
+    N/M times too much. With `stratified` it is in its own units, see `stratified_weights`. Whatever the
+    weights, the three together are the sampled KL exactly. Terms of one call share their work, M² d numbers.
+    β-TCVAE is `mi + beta * tc + dkl` beside `reconstruction`.
 
     >>> mi, tc, dkl = decomposed_kl(rows=1000)
     >>> mi + 6.0 * tc + dkl
