@@ -275,7 +275,7 @@ METHODS = {
         {
             "hidden": (500, 500),
             "dim": 6,
-            "epochs": 30,
+            "epochs": 16,
             "batch": 100,
             "labelled": 20,
             "lr": 2e-3,

@@ -349,6 +349,20 @@ def test_parquet_goes_out_with_the_types_it_came_with(isthmus, tmp_path):
     assert read_frame(tmp_path / "out.tsv").columns.tolist() == frame.columns.tolist()
 
 
+def test_labels_to_learn_from_are_no_single_word(refused, tmp_path, monkeypatch):
+    """A mistyped column would be the one label of all rows."""
+    monkeypatch.chdir(tmp_path)
+    mixed().assign(tree=["oak", "ash"] * 30).to_csv("x.csv", index=False)
+    for verb in (("fit", "conditional_vae", "x.csv"), ("compare", "x.csv", "conditional_vae")):
+        refused(
+            2,
+            "no column 'tre', and there is no file of that name (did you mean \"tree\"?)",
+            *verb,
+            "--labels",
+            "tre",
+        )
+
+
 def test_samples_of_a_class_say_which(isthmus, tmp_path):
     mixed().assign(tree=["oak", "ash"] * 30).to_csv(tmp_path / "x.csv", index=False)
     command = ("fit", "conditional_vae", tmp_path / "x.csv", "--labels", "tree", "--epochs", 1)

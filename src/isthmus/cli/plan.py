@@ -102,7 +102,7 @@ def read(text: str, labels: str | None, size: int | None, kinds: Mapping[str, st
     Raises:
         Misuse: for a file, a column or a kind that does not exist.
     """
-    given = source(text, labels, size, kinds)
+    given = source(text, labels, size, kinds, several=True)
     if kinds and given.columns is None:
         raise Misuse(f"--column names columns, and those of {given.name} have no names")
     try:

@@ -124,11 +124,13 @@ def source(
     size: int | None = None,
     kinds: Mapping[str, str] | None = None,
     framed: bool = False,
+    several: bool = False,
 ) -> Source:
     """Read what X names: a data set of the catalogue, or a file.
 
     A file of numbers is an array. One of words and numbers is a frame, and so is any for which `kinds` of
-    columns are given or that is to be `framed`. `labels` may name one of its columns.
+    columns are given or that is to be `framed`. `labels` may name one of its columns; where rows are to have
+    `several`, it is no label itself.
 
     Raises:
         Misuse: where there is no such file or data set.
@@ -155,6 +157,11 @@ def source(
         beside = table.labels
     elif labels in (table.columns or ()):
         table, beside = table.without(labels)
+    elif several and not Path(labels).expanduser().exists():
+        raise Misuse(
+            f"{table.name} has no column {labels!r}, and there is no file of that name"
+            f"{hint(labels, table.columns or ())}"
+        )
     else:
         beside = read_labels(labels, len(table.values))
     table = table.settled(framed)
