@@ -28,6 +28,9 @@ Labels = Annotated[
     str | None,
     typer.Option(help="Labels: a column of the file, a file with one a row, or one label for all rows."),
 ]
+Known = Annotated[
+    str | None, typer.Option("--labels", help="Labels: a column of the file, or a file with one a row.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 JsonRows = Annotated[bool, typer.Option("--json", help="A JSON object a row, in place of CSV.")]
 Trust = Annotated[

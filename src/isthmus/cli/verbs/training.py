@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import completion, config
-from ..options import BatchSize, Columns, Data, Epochs, Json, Labels, Quiet, Rate, Seed, Size, Split
+from ..options import BatchSize, Columns, Data, Epochs, Json, Known, Quiet, Rate, Seed, Size, Split
 
 
 def demo(
@@ -45,7 +45,7 @@ def fit(
     columns: Columns = None,
     likelihood: Annotated[str, typer.Option(help="auto, or a name such as student_t.")] = "auto",
     scaling: Annotated[str, typer.Option(help="auto, columns, whole or none.")] = "auto",
-    labels: Labels = None,
+    labels: Known = None,
     images: Annotated[
         bool, typer.Option("--images", help="Give rows of a data set their picture shape.")
     ] = False,
@@ -114,7 +114,7 @@ def compare(
         typer.Option("--set", metavar="NAME=VALUE", help="An argument, for every method that takes it."),
     ] = None,
     columns: Columns = None,
-    labels: Labels = None,
+    labels: Known = None,
     test: Annotated[float, typer.Option(help="Share of a file's rows held out.", min=0, max=1)] = 0.2,
     split: Split = "random",
     size: Size = None,
