@@ -262,7 +262,15 @@ METHODS = {
     "m2": Method(
         by_m2,
         6.0,
-        {"hidden": (256,), "dim": 10, "epochs": 3, "batch": 100, "labelled": 10, "lr": 1e-3, "alpha": 30.0},
+        {
+            "hidden": (400, 200),
+            "dim": 2,
+            "epochs": 6,
+            "batch": 100,
+            "labelled": 10,
+            "lr": 1e-3,
+            "alpha": 100.0,
+        },
     ),
     "m1_m2": Method(
         by_m1_m2,
