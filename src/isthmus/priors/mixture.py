@@ -15,18 +15,21 @@ class Mixture(Prior):
     Learned along with a model, covariances are diagonal (the "MoG prior" of Tomczak & Welling 2018, section
     4, arXiv:1705.07120; Dilokthanakul et al. 2016, arXiv:1611.02648). With `full` they are not, which is the
     ex-post density that Ghosh et al. (2020, section 4, arXiv:1903.12436) found good, with 10 components.
-    `fit` is the EM algorithm of scikit-learn.
+    `fit` is the EM algorithm of scikit-learn; `ridge` is the variance that it adds to all, in the mean
+    variance of the codes: more than a trace where components are of few rows, which they would know by heart.
 
-    Raises ValueError for fewer than one component.
+    Raises ValueError for fewer than one component, and for a ridge below 0.
     """
 
     off_diagonal: Tensor | None
 
-    def __init__(self, dim: int, components: int = 10, full: bool = False):
+    def __init__(self, dim: int, components: int = 10, full: bool = False, ridge: float = 1e-6):
         super().__init__()
         if components < 1:
             raise ValueError(f"a mixture has at least one component, not {components}")
-        self.dim, self.components, self.full = dim, components, full
+        if not ridge >= 0:
+            raise ValueError(f"ridge is a variance, 0 or more, not {ridge}")
+        self.dim, self.components, self.full, self.ridge = dim, components, full, ridge
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(torch.randn(components, dim))
         self.log_precision = nn.Parameter(torch.zeros(components, dim))
@@ -63,7 +66,7 @@ class Mixture(Prior):
         model = GaussianMixture(
             min(self.components, len(x)),
             covariance_type="full" if self.full else "diag",
-            reg_covar=1e-6 * max(float(x.var(0).mean()), 1e-6),
+            reg_covar=self.ridge * max(float(x.var(0).mean()), 1e-6),
             max_iter=300,
             random_state=int(torch.randint(2**31 - 1, ())),
         ).fit(x)
