@@ -131,10 +131,9 @@ def semi_aae(
         classification:   the encoder   cross-entropy of the known labels
 
     As in the paper each phase has an optimiser of its own, so that none is drowned by another's gradient.
-    The game goes with little momentum, the other two with much. `pace` is the learning rate of all but the
-    reconstruction, in that one's: 0.3 on MNIST, where classes hardened before rows were rebuilt. A style of
-    few numbers leaves more for the class to say. Nets whose rows lie between 0 and 1 should end in a sigmoid
-    there, as in `benchmarks/semi_supervised.py`.
+    The game goes with little momentum, the other two with much; `pace` is the learning rate of all but the
+    reconstruction, in that one's. A style of few numbers leaves more for the class to say. Nets whose rows
+    lie between 0 and 1 should end in a sigmoid there, as in `benchmarks/semi_supervised.py`.
 
     The class's critic knows one-hot draws, so that unlabelled rows have to choose. The code is (classes +
     dim) wide, and its first numbers are the probabilities of the classes.
