@@ -126,7 +126,7 @@ def experiment(budget: Budget, bug: bool = False) -> Evidence:
         drawn = density.sample(10).mean.numpy()
     pictures = {"unseen": test[:10].numpy(), "drawn": drawn}
     shown = {name: np.clip((rows * scale + 4.9) / 16, 0, 1) for name, rows in pictures.items()}
-    alt = "Ten digits of the test set, and ten draws of the flow, most of which look like digits."
+    alt = "Ten digits of the test set, and ten draws of the flow, some of which look like digits."
     return Evidence(claims, tables, [side_by_side("What a flow draws", alt, shown)])
 
 
