@@ -132,8 +132,8 @@ def semi_aae(
 
     As in the paper each phase has an optimiser of its own, so that none is drowned by another's gradient.
     The game goes with little momentum, the other two with much; `pace` is the learning rate of all but the
-    reconstruction, in that one's. A style of few numbers leaves more for the class to say. Nets whose rows
-    lie between 0 and 1 should end in a sigmoid there, as in `benchmarks/semi_supervised.py`.
+    reconstruction, in that one's. A style of few numbers leaves more for the class to say. Rows between 0 and
+    1 want a sigmoid at the decoder's end, as in `benchmarks/semi_supervised.py`.
 
     The class's critic knows one-hot draws, so that unlabelled rows have to choose. The code is (classes +
     dim) wide, and its first numbers are the probabilities of the classes.
@@ -149,8 +149,7 @@ def semi_aae(
     autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction)
     turns = {"regularisation": fooling, "classification": classification(labelled / rows)}
     momenta = {"autoencoder": 0.9, "critic": 0.1, "regularisation": 0.1, "classification": 0.9}
-    paces = dict.fromkeys(["critic", *turns], pace)
-    return Adversarial(autoencoder, judges, paces=paces, turns=turns, momenta=momenta)
+    return Adversarial(autoencoder, judges, None, dict.fromkeys(["critic", *turns], pace), turns, momenta)
 
 
 class Adversarial(Learner):
