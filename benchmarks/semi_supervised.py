@@ -2,7 +2,7 @@
 
     ISTHMUS_DATA=… python benchmarks/semi_supervised.py ladder_network
     ISTHMUS_DATA=… python benchmarks/semi_supervised.py m1_m2 --draws 2
-    … ladder_network --hidden 1000,500,250,250 --dim 250 --epochs 150 --device cuda --graph
+    … ladder_network --hidden 1000,500,250,250 --dim 250 --epochs 100 --draws 5 --device cuda --at-once
 
 A draw is ten labelled rows of each digit; all training rows come without labels too. A step sees `--batch`
 rows without labels and `--labelled` with: as many for the ladder network, and a few for those that model the
@@ -14,6 +14,9 @@ alone. The control leaves the hundred alone in the world: the same training, and
 A long training is better kept: with `--keep FOLDER` the same command goes on where it was cut off. Its
 `training_seconds` are those of the last run.
 
+With `--at-once` the ladder networks or the adversarial autoencoders of all draws learn side by side on a card
+(`replayed.py`), an order of rows for each; `wall` is then the time of all.
+
 Each run prints what it measured and writes `results/semi_supervised_<method>.json`. The exit status is 1
 where a bar is missed; with `--control`, where it is not.
 """
@@ -24,7 +27,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,13 +42,16 @@ from isthmus import Batch, Learner, Recipe, fit, seeded
 from isthmus.corruptions import binarise, gaussian_noise
 from isthmus.data import load, two_streams
 from isthmus.likelihoods import bernoulli, gaussian
+from isthmus.likelihoods.certain import Point
 from isthmus.models import ladder_network, m2, semi_aae, vae
 from isthmus.models.ladder import LadderNetwork
 from isthmus.nets import mlps
 from isthmus.nets.ladder import Pass
+from isthmus.trace import Code, Trace
 from isthmus.training import adam, cosine
 from outcome import tell
 from pool import spread
+from replayed import Replayed
 
 EACH = 10  # labels a digit
 FIRST, SILENT = 50, 0.1  # dimensions of M1, and the deviation of means below which one of them says nothing
@@ -63,9 +69,9 @@ class Draw(NamedTuple):
 
 
 class Method(NamedTuple):
-    """How it learns from a draw, giving its errors along the way; what is wanted; and with which options."""
+    """The model for a draw, and the rows as that sees them; what is wanted; and with which options."""
 
-    run: Callable[[Draw, argparse.Namespace], list[float]]
+    made: Callable[[Draw, argparse.Namespace], tuple[Learner, Draw]]
     bar: float
     options: dict[str, Any]
 
@@ -128,58 +134,38 @@ def share(options: argparse.Namespace) -> dict[str, int]:
     return {"labelled": options.labelled, "rows": options.labelled + options.batch}
 
 
-def on_a_ladder(draw: Draw, options: argparse.Namespace) -> list[float]:
+def on_a_ladder(draw: Draw, options: argparse.Namespace) -> tuple[Learner, Draw]:
     """Rasmus et al. 2015: 1.06 % with the net 1000-500-250-250-250 after 150 epochs."""
     with seeded(draw.seed):
         model = ladder_network(784, options.dim, options.hidden, **share(options))
-    draw = draw._replace(labels=draw.labels.cpu())  # where counting them makes no device wait
-    model.to(options.device)
-    if options.graph:
-        as_one_graph(model, draw.x, [options.labelled, options.batch])
-    return by_two_streams(model, draw, options)
+    if options.at_once:
+        in_order(model, options.labelled)
+    return model, draw._replace(labels=draw.labels.cpu())  # where counting them makes no device wait
 
 
-class Ways(nn.Module):
-    """`LadderNetwork.ways` for batches of one make, tensors in and out."""
+def in_order(model: LadderNetwork, labelled: int) -> None:
+    """The first rows of every batch have labels: nothing is counted, so that a step can be recorded."""
 
-    def __init__(self, model: LadderNetwork, parts: list[int]):
-        super().__init__()
-        self.net, self.ways, self.parts = model.net, model.ways, parts
+    def passes(batch: Batch, step: int) -> tuple[Trace, Pass]:
+        x = model.net.laid(batch.input)
+        parts, judged = [labelled, len(x) - labelled], slice(labelled, None)
+        clean, logits, errors = model.ways(x, parts, judged, None)
+        return Trace(batch, x, Code(clean.z[-1], extra={"logits": logits, **errors}), Point(x), step), clean
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        clean, logits, errors = self.ways(x, self.parts, slice(self.parts[0], None), None)
-        seen = (clean.z[-1], *clean.mean[1:], *clean.deviation[1:])
-        return (*(each.detach() for each in seen), logits, *errors.values())
-
-
-def as_one_graph(model: LadderNetwork, like: Tensor, parts: list[int]) -> None:
-    """Both ways up, the way down and their gradients, recorded once and replayed: kernels are small here."""
-    ways: Any = Ways(model, parts)
-    if like.is_cuda:
-        ways = torch.cuda.make_graphed_callables(ways, (like.new_empty(sum(parts), like.shape[1]).normal_(),))
-    floors = len(model.net.up)
-
-    def replayed(x: Tensor, parts: list[int], judged: slice, observed: None) -> tuple[Pass, Tensor, Any]:
-        z, *found = ways(x)
-        means, deviations = [x, *found[:floors]], [x, *found[floors : 2 * floors]]
-        logits, *errors = found[2 * floors :]
-        named = {f"denoising_{floor}": each for floor, each in zip(range(floors, -1, -1), errors)}
-        return Pass([z], means, deviations, logits), logits, named
-
-    model.ways = replayed  # type: ignore[method-assign, assignment]
+    model.passes = passes  # type: ignore[method-assign]
 
 
-def by_m2(draw: Draw, options: argparse.Namespace) -> list[float]:
+def by_m2(draw: Draw, options: argparse.Namespace) -> tuple[Learner, Draw]:
     """Kingma et al. 2014: 11.97 %. Pixels are binary, drawn anew at every step."""
     with seeded(draw.seed):
         model = m2(
             784, options.dim, options.hidden, alpha=options.alpha, likelihood=bernoulli, **share(options)
         )
     model.corrupt = binarise
-    return by_two_streams(model.to(options.device), draw, options)
+    return model, draw
 
 
-def by_m1_m2(draw: Draw, options: argparse.Namespace) -> list[float]:
+def by_m1_m2(draw: Draw, options: argparse.Namespace) -> tuple[Learner, Draw]:
     """Kingma et al. 2014: 3.33 %. M2 on draws from the posteriors of a VAE that saw no labels.
 
     As in the authors' code, dimensions of which the VAE makes no use are left out, and unseen rows are their
@@ -220,7 +206,7 @@ def by_m1_m2(draw: Draw, options: argparse.Namespace) -> list[float]:
             **share(options),
         )
     model.corrupt = posterior_draws
-    return by_two_streams(model.to(options.device), draw, options)
+    return model, draw
 
 
 def posterior_draws(batch: Batch) -> Batch:
@@ -230,7 +216,7 @@ def posterior_draws(batch: Batch) -> Batch:
     return batch._replace(input=x, target=x)
 
 
-def by_aae(draw: Draw, options: argparse.Namespace) -> list[float]:
+def by_aae(draw: Draw, options: argparse.Namespace) -> tuple[Learner, Draw]:
     """Makhzani et al. 2015: 1.90 %, nets of two layers of 1000. Pixels, between 0 and 1, end in a sigmoid."""
     with seeded(draw.seed):
         model = semi_aae(
@@ -244,7 +230,7 @@ def by_aae(draw: Draw, options: argparse.Namespace) -> list[float]:
         )
     if options.noise > 0:
         model.autoencoder.corrupt = gaussian_noise(options.noise)
-    return by_two_streams(model.to(options.device), draw, options)
+    return model, draw
 
 
 def within_one(*sizes: Any, **options: Any) -> tuple[nn.Module, nn.Module]:
@@ -303,25 +289,90 @@ def drawn(options: argparse.Namespace, seed: int) -> Draw:
     return Draw(*(part.to(options.device) for part in (others, x[chosen], y[chosen], test, truth)), seed)
 
 
-def labels_alone(draw: Draw, options: argparse.Namespace) -> float:
+def labels_alone(draw: Draw) -> float:
     """The small net of the ladder network without its costs: 600 steps, of which the hundred need fewer."""
     with seeded(draw.seed):
-        model = ladder_network(784, 100, (500, 250), costs=(0.0,)).to(options.device)
-    draw = draw._replace(others=draw.others[: 600 * EVEN["batch"]], labels=draw.labels.cpu())
+        model = ladder_network(784, 100, (500, 250), costs=(0.0,))
+    draw = draw._replace(others=draw.others[: 600 * EVEN["batch"]])
     return by_two_streams(model, draw, argparse.Namespace(**EVEN, epochs=1, precision="fp32", keep=None))[-1]
 
 
 def judged(options: argparse.Namespace, seed: int) -> tuple[list[float], dict[str, float], float, float]:
     """A draw: errors along the way, seconds, and the errors of the SVM and of the net beside it."""
     torch.set_num_threads(options.threads)
+    pixels, alone = beside(options, seed)
     draw = drawn(options, seed)
-    svm = SVC(C=10).fit(draw.x.cpu(), draw.labels.cpu())
-    pixels, alone = wrong(svm.predict(draw.test.cpu()), draw), labels_alone(draw, options)
     began, clock = time.process_time(), time.perf_counter()
-    curve = METHODS[options.method].run(draw, options)
+    model, seen = METHODS[options.method].made(draw, options)
+    curve = by_two_streams(model.to(options.device), seen, options)
     seconds = {"cpu": time.process_time() - began, "wall": time.perf_counter() - clock}
     print(f"draw {seed}: error {curve[-1]:.2f} % after {seconds}; SVM {pixels}, alone {alone}", flush=True)
     return curve, seconds, pixels, alone
+
+
+def beside(options: argparse.Namespace, seed: int) -> tuple[float, float]:
+    """The errors of an SVM of the labelled pixels, and of the net that knows no other rows; on the CPU."""
+    torch.set_num_threads(options.threads)
+    draw = drawn(argparse.Namespace(**{**vars(options), "device": "cpu"}), seed)
+    svm = SVC(C=10).fit(draw.x, draw.labels)
+    return wrong(svm.predict(draw.test), draw), labels_alone(draw)
+
+
+def judged_at_once(
+    options: argparse.Namespace, seeds: Sequence[int]
+) -> list[tuple[list[float], dict[str, float], float, float]]:
+    """`judged` of every seed, their models side by side."""
+    others = list(spread(beside, [(options, seed) for seed in seeds], options.jobs))
+    draws = [drawn(options, seed) for seed in seeds]
+    began, clock = time.process_time(), time.perf_counter()
+    models = [METHODS[options.method].made(draw, options)[0].to(options.device) for draw in draws]
+    curves: list[list[float]] = [[] for _ in draws]
+    for epoch in side_by_side(models, draws, options):
+        if epoch * 8 // options.epochs > (epoch - 1) * 8 // options.epochs:
+            for curve, model, draw in zip(curves, models, draws):
+                model.eval()
+                curve.append(error(model, draw))
+                model.train()
+            found = " ".join(f"{curve[-1]:.2f}" for curve in curves)
+            print(f"  epoch {epoch} of {options.epochs}: {found} %", flush=True)
+    seconds = {"cpu": time.process_time() - began, "wall": time.perf_counter() - clock}
+    return [(curve, seconds, *of) for curve, of in zip(curves, others)]
+
+
+def side_by_side(models: list[Any], draws: list[Draw], options: argparse.Namespace) -> Iterator[int]:
+    """Train them, saying how many epochs are over; the rate falls in the last third."""
+    device, (labelled, batch) = options.device, (options.labelled, options.batch)
+    generator = torch.Generator(device).manual_seed(draws[0].seed)
+    pools = [torch.cat([draw.x, draw.others]) for draw in draws]
+    inputs = [pool[: labelled + batch].clone() for pool in pools]
+    labels = [draw.labels.new_full((labelled + batch,), -1) for draw in draws]
+    replayed = Replayed(models, inputs, labels, lambda model: adam(options.lr, model.betas))
+    steps = len(draws[0].others) // batch
+    for epoch in range(options.epochs):
+        orders = [places(draw, labelled, batch, generator) for draw in draws]
+        for step in range(steps):
+            left = 1 - (epoch + step / steps) / options.epochs
+            if left < 1 / 3:
+                replayed.pace(3 * left)
+            for x, y, pool, draw, order in zip(inputs, labels, pools, draws, orders):
+                torch.index_select(pool, 0, order[step], out=x)
+                torch.index_select(draw.labels, 0, order[step, :labelled], out=y[:labelled])
+            replayed.step()
+        yield epoch + 1
+
+
+def places(draw: Draw, labelled: int, batch: int, generator: torch.Generator) -> Tensor:
+    """(steps, labelled + batch): rows of `cat([x, others])` for an epoch, as `two_streams` has them."""
+
+    def shuffled(n: int) -> Tensor:
+        return torch.randperm(n, generator=generator, device=draw.x.device)
+
+    steps, n = len(draw.others) // batch, len(draw.x)
+    known = torch.cat([shuffled(n) for _ in range(-(-steps * labelled // n))])
+    others = n + shuffled(len(draw.others))
+    return torch.cat(
+        [known[: steps * labelled].view(steps, labelled), others[: steps * batch].view(steps, batch)], 1
+    )
 
 
 def main() -> int:
@@ -347,7 +398,7 @@ def main() -> int:
         "--keep", type=Path, help="folder of checkpoints, from which the same command goes on"
     )
     parser.add_argument("--name", default="", help="of the result file, instead of the method's")
-    parser.add_argument("--graph", action="store_true", help="ladder network on a card: replay a CUDA graph")
+    parser.add_argument("--at-once", action="store_true", help="all draws side by side, on a card")
     parser.add_argument("--tune", action="store_true", help="judge by training rows, and write no record")
     parser.add_argument("--control", action="store_true", help="the labelled rows alone: must miss the bar")
     options = parser.parse_args()
@@ -355,16 +406,19 @@ def main() -> int:
     for name, value in method.options.items():
         setattr(options, name, getattr(options, name) or value)
     seeds = range(options.seed, options.seed + options.draws)
-    found = list(spread(judged, [(options, seed) for seed in seeds], options.jobs))
+    if options.at_once:
+        found = judged_at_once(options, seeds)
+    else:
+        found = list(spread(judged, [(options, seed) for seed in seeds], options.jobs))
     curves, seconds, pixels, alone = (list(each) for each in zip(*found))
-    beside = {"SVM of the labelled pixels": pixels, "the net, labels alone": alone}
+    rivals = {"SVM of the labelled pixels": pixels, "the net, labels alone": alone}
     errors = [curve[-1] for curve in curves]
     mean = float(np.mean(errors))
     print(f"error {mean:.2f} ± {np.std(errors, ddof=1) if len(errors) > 1 else np.nan:.2f} %")
     result = {
         "error_percent": errors,
         "curve": curves,
-        "beside": beside,
+        "beside": rivals,
         "options": {
             name: value for name, value in vars(options).items() if name not in ("method", "name", "keep")
         },
