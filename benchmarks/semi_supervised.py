@@ -24,6 +24,7 @@ where a bar is missed; with `--control`, where it is not.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -37,9 +38,10 @@ import numpy as np
 import torch
 from sklearn.svm import SVC
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from isthmus import Batch, Learner, Recipe, fit, seeded
-from isthmus.corruptions import binarise, gaussian_noise
+from isthmus.corruptions import Corruption, binarise, gaussian_noise, shifts
 from isthmus.data import load, two_streams
 from isthmus.likelihoods import bernoulli, gaussian
 from isthmus.likelihoods.certain import Point
@@ -161,7 +163,8 @@ def by_m2(draw: Draw, options: argparse.Namespace) -> tuple[Learner, Draw]:
         model = m2(
             784, options.dim, options.hidden, alpha=options.alpha, likelihood=bernoulli, **share(options)
         )
-    model.corrupt = binarise
+    move = shifted(options.shift, target=True) if options.shift else None
+    model.corrupt = binarise if move is None else lambda batch: binarise(move(batch))
     return model, draw
 
 
@@ -228,9 +231,32 @@ def by_aae(draw: Draw, options: argparse.Namespace) -> tuple[Learner, Draw]:
             nets=within_one,
             **share(options),
         )
-    if options.noise > 0:
-        model.autoencoder.corrupt = gaussian_noise(options.noise)
+    model.autoencoder.corrupt = harder(options)
     return model, draw
+
+
+def harder(options: argparse.Namespace) -> Corruption:
+    """Pictures are read moved by up to `--shift` pixels and with noise; what is rebuilt is as it was."""
+    move = shifted(options.shift, target=False) if options.shift else None
+    noise = gaussian_noise(options.noise) if options.noise > 0 else None
+
+    def corrupt(batch: Batch) -> Batch:
+        batch = batch if move is None else move(batch)
+        return batch if noise is None else noise(batch)
+
+    return corrupt
+
+
+def shifted(most: int, target: bool) -> Corruption:
+    """`shifts` of rows (b, 784), with the target or under it."""
+    move = shifts(most)
+
+    def corrupt(batch: Batch) -> Batch:
+        pictures = batch.input.view(-1, 1, 28, 28)
+        seen = move(batch._replace(input=pictures, target=pictures)).input.flatten(1)
+        return batch._replace(input=seen, target=seen if target else batch.target)
+
+    return corrupt
 
 
 def within_one(*sizes: Any, **options: Any) -> tuple[nn.Module, nn.Module]:
@@ -314,8 +340,18 @@ def beside(options: argparse.Namespace, seed: int) -> tuple[float, float]:
     """The errors of an SVM of the labelled pixels, and of the net that knows no other rows; on the CPU."""
     torch.set_num_threads(options.threads)
     draw = drawn(argparse.Namespace(**{**vars(options), "device": "cpu"}), seed)
+    if options.shift:
+        draw = everywhere(draw, options.shift)
     svm = SVC(C=10).fit(draw.x, draw.labels)
     return wrong(svm.predict(draw.test), draw), labels_alone(draw)
+
+
+def everywhere(draw: Draw, most: int) -> Draw:
+    """With the labelled pictures at all places to which `--shift` moves them, for who sees no others."""
+    padded = F.pad(draw.x.view(-1, 28, 28), (most,) * 4)
+    corners = list(itertools.product(range(2 * most + 1), repeat=2))
+    moved = [padded[:, down : down + 28, right : right + 28].flatten(1) for down, right in corners]
+    return draw._replace(x=torch.cat(moved), labels=draw.labels.repeat(len(corners)))
 
 
 def judged_at_once(
@@ -387,6 +423,7 @@ def main() -> int:
     parser.add_argument("--alpha", type=float, default=0.0, help="of M2")
     parser.add_argument("--pace", type=float, default=0.0, help="of semi_aae")
     parser.add_argument("--noise", type=float, default=0.3, help="on what semi_aae reads")
+    parser.add_argument("--shift", type=int, default=0, help="pixels by which it reads pictures moved")
     parser.add_argument("--first", type=int, default=8, help="epochs of M1")
     parser.add_argument("--hidden", type=lambda s: tuple(map(int, s.split(","))), default=())
     parser.add_argument("--dim", type=int, default=0)

@@ -33,6 +33,7 @@ from isthmus.models.adversarial import Adversarial, judging
 from isthmus.nets import convs, mlp, mlps
 from isthmus.nets.dropout import UncertainLinear
 from isthmus.objective import term
+from isthmus.recipes import Signed
 from isthmus.runs import cite
 from isthmus.terms import fooling, l1, reconstruction, warmup
 from isthmus.trace import NOTHING
@@ -585,7 +586,8 @@ def accepted(function: Callable[..., Any], **options: Any) -> list[str]:
     for name, parameter in inspect.signature(function).parameters.items():
         kind = str(parameter.annotation)
         wrong: list[Any] = [2.5, -1] if kind.startswith("int") else []
-        wrong = ["many", math.nan] if kind.startswith("float") else wrong
+        wrong = ["many", math.nan, -0.5] if kind.startswith("float") else wrong
+        wrong = ["many", math.nan] if kind == "Signed" else wrong
         wrong = ["imq", 3] if kind.startswith("Callable") else wrong
         wrong = [16, "16", 2.5, (2.5,)] if kind == "Sequence[int]" else wrong
         for value in wrong if name != "features" else []:
@@ -616,11 +618,14 @@ def test_what_an_annotation_does_not_say_is_for_the_method():
         maybe: int | None = 3,
         last: int = -1,
         weight: float = 1.0,
+        below: float = -1.0,
+        signed: Signed = 0.0,
         **others: int,
     ) -> Any:
         return autoencoder(features, 2, (4,))
 
     given = {"free": "any", "either": "any", "maybe": None, "last": -2, "weight": warmup(9), "other": 1.5}
+    given |= {"below": -0.5, "signed": -2.0}
     build: Callable[..., Any] = isthmus.method(own)
     assert build(FEATURES, **given).recipe.arguments["maybe"] is None
     assert build(FEATURES, maybe=np.int64(3), weight=np.float32(0.5)).recipe.arguments["maybe"] == 3
@@ -637,6 +642,7 @@ def test_what_an_annotation_does_not_say_is_for_the_method():
         ("vamp_vae", {"components": 0}),
         ("ladder_network", {"hidden": (16, 0)}),
         ("ladder_network", {"noise": -0.3}),
+        ("ladder_network", {"costs": (1.0, -0.1)}),
         ("gamma_model", {"classes": 0}),
         ("masked_autoencoder", {"depth": 0}),
         ("masked_autoencoder", {"heads": 0}),

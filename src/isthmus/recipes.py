@@ -135,6 +135,9 @@ class Recipe:
             raise ValueError(f"this describes no recipe ({type(error).__name__}: {error})") from error
 
 
+Signed = float  # annotates an argument of a method that may be below 0
+
+
 def method(function: Callable[P, R]) -> Callable[P, R]:
     """Let what the function builds remember how: its `recipe` is what `save` writes and `cite` reads.
 
@@ -157,13 +160,13 @@ def method(function: Callable[P, R]) -> Callable[P, R]:
 def expect(method: str, parameter: inspect.Parameter, value: Any) -> None:
     """Refuse an argument that is of another kind than its annotation, in words.
 
-    Whole numbers count something, so that none is below 0 unless the default is; a number may also be a
-    schedule. What is annotated as anything but a number, widths or a function is for the method to judge, and
-    so is `features`, which the data say.
+    Numbers count, weigh or measure something, so that none is below 0 unless the default is, or the
+    annotation `Signed`; one that counts nothing may also be a schedule. What is annotated as anything but a
+    number, widths or a function is for the method to judge, and so is `features`, which the data say.
 
     Raises:
         TypeError: for what is no whole number, no number, no function, or holds no whole numbers.
-        ValueError: for a count below 0, and for a number that is none.
+        ValueError: for a number below 0, and for one that is none.
     """
     said, default = parameter.annotation, parameter.default
     kind, _, others = (said if isinstance(said, str) else inspect.formatannotation(said)).partition(" | ")
@@ -177,11 +180,13 @@ def expect(method: str, parameter: inspect.Parameter, value: Any) -> None:
             raise TypeError(f"{asked} is a whole number, not {came}")
         if int(value) < 0 and not (isinstance(default, int) and default < 0):
             raise ValueError(f"{asked} is a count, 0 or more, not {came}")
-    elif kind == "float" and not callable(value):
+    elif kind in ("float", "Signed") and not callable(value):
         if not isinstance(value, Real) or isinstance(value, bool):
             raise TypeError(f"{asked} is a number, not {came}")
         if math.isnan(value):
             raise ValueError(f"{asked} is a number, and nan is none")
+        if value < 0 and kind == "float" and not (isinstance(default, Real) and default < 0):
+            raise ValueError(f"{asked} is a number, 0 or more, not {came}")
     elif kind == "Sequence[int]" and isinstance(value, Integral):
         raise TypeError(f"{asked} is a width for each layer: {parameter.name}=({came},) for one layer")
     elif kind == "Sequence[int]" or (kind == "Features" and not isinstance(value, Integral)):

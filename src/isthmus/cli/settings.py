@@ -58,7 +58,7 @@ def _parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
 
 
 def _value(name: str, parameter: inspect.Parameter, text: str) -> Any:
-    kind, default = str(parameter.annotation), parameter.default
+    kind, default = str(parameter.annotation).replace("Signed", "float"), parameter.default
     if "None" in kind and text in ("null", "none", "None"):
         return None
     if kind.startswith("type[nn."):

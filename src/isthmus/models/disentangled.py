@@ -13,7 +13,7 @@ from ..likelihoods.likelihood import Features
 from ..model import Autoencoder, Learner
 from ..nets import mlp, mlps
 from ..objective import Loss
-from ..recipes import method
+from ..recipes import Signed, method
 from ..terms import decomposed_kl, density_ratio, dip, kl, mmd, rbf, reconstruction
 from ..terms.disentanglement import permuted
 from ..trace import Batch
@@ -146,7 +146,7 @@ def info_vae(
     dim: int = 8,
     hidden: Sequence[int] = (256, 128),
     *,
-    alpha: float = 0.0,
+    alpha: Signed = 0.0,
     weight: float = 100.0,
     kernel: Callable[..., Any] = rbf,
     nets: Callable[..., Any] = mlps,
