@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import isthmus
-from isthmus import Batch
+from isthmus import Batch, Recipe
 from isthmus.corruptions import hide_patches, shifts
 from isthmus.models import contrastive_autoencoder, contrastive_masked_autoencoder, masked_autoencoder
 from isthmus.nets import PatchDecoder, Patches, VisibleEncoder
@@ -302,3 +302,20 @@ def test_shifted_pictures_are_rolled_ones_where_the_edge_is_empty():
     rolled = torch.stack([x.roll((i, j), (2, 3)) for i in range(-2, 3) for j in range(-2, 3)])  # (25, b, …)
     matches = (rolled == moved).flatten(2).all(2)  # (25, b)
     assert matches.sum(0).eq(1).all() and matches.any(1).sum() > 12  # each is one of them, and they vary
+
+
+def test_pictures_may_be_read_moved_and_rebuilt_in_their_place():
+    x = torch.rand(40, 2, 9, 8, generator=torch.Generator().manual_seed(0))
+    observed = torch.rand(x.shape, generator=torch.Generator().manual_seed(1)) > 0.2
+    with isthmus.seeded(0):
+        along = shifts(2)(Batch(torch.where(observed, x, 0.0), x, {"observed": observed}))
+    with isthmus.seeded(0):
+        alone = Recipe(shifts, target=False)(2.0)(Batch(x, x, {"observed": observed}))
+    assert torch.equal(alone.input, along.input)  # a number, as a command line gives it, is as good
+    assert torch.equal(alone.target, x) and torch.equal(alone.context["observed"], observed)
+
+
+def test_half_a_pixel_is_refused():
+    for most in (0, 0.5, -1):
+        with pytest.raises(ValueError, match=f"whole number of them, not {most}"):
+            shifts(most)

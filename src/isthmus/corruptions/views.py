@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..model import in_sight
 from ..trace import Batch
 from .noise import Corruption
 
@@ -23,13 +24,15 @@ def two_views(first: Corruption, second: Corruption | None = None) -> Corruption
     return corrupt
 
 
-def shifts(most: int) -> Corruption:
+def shifts(most: float, target: bool = True) -> Corruption:
     """Pictures (b, c, h, w) moved by up to `most` pixels along each axis, each by its own; 0 comes in.
 
-    Not damage but another picture as good: the target moves along, and so does what is `observed`.
+    Not damage but another picture as good: the target moves along, and so does what is `observed`. Without
+    the `target` the model learns to tell what a picture shows from anywhere, and to rebuild it in its place.
     """
-    if most < 1:
-        raise ValueError(f"pictures are moved by at least one pixel, not {most}")
+    if most < 1 or most % 1:
+        raise ValueError(f"pictures are moved by at least one pixel, a whole number of them, not {most}")
+    most = int(most)
 
     def corrupt(batch: Batch) -> Batch:
         x = batch.input
@@ -38,6 +41,8 @@ def shifts(most: int) -> Corruption:
                 f"only pictures (b, c, h, w) can be moved; these rows have shape {tuple(x.shape)}"
             )
         by = torch.randint(0, 2 * most + 1, (2, len(x), 1), device=x.device)
+        if not target:
+            return batch._replace(input=moved(in_sight(x, batch.context), by, most))
         context = dict(batch.context)
         if "observed" in context:
             context["observed"] = moved(context["observed"], by, most)
