@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..corruptions import gaussian_noise
 from ..latents import Classed, Deterministic, Imposed, Petals, Sphere, plain
 from ..latents.imposed import Shaped
 from ..likelihoods.likelihood import Features
@@ -121,25 +122,21 @@ def semi_aae(
     labelled: int = 1,
     critic: Sequence[int] = (128, 128),
     pace: float = 1.0,
+    noise: float = 0.0,
+    corruption: Callable[..., Any] = gaussian_noise,
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = UNIT,
 ) -> Adversarial:
     """Semi-supervised adversarial autoencoder: a code of a class and a style, each with a critic of its own.
 
-        reconstruction:   autoencoder   −log p(x | y, z)
-        regularisation:   critics, then the encoder, fooling the class's + the style's
-        classification:   the encoder   cross-entropy of the known labels
+    A step reconstructs, regularises (the critics, then the encoder fools them) and classifies, with an
+    optimiser each, as in the paper, so that none is drowned by another's gradient. `pace` is the learning
+    rate of all but the first, in that one's. `corruption(noise)` is done to rows before they are read: of
+    pictures, `shifts` without the target. A style of few numbers leaves more for the class to say; rows
+    between 0 and 1 want a sigmoid at the decoder's end. The class's critic knows one-hot draws, so that
+    unlabelled rows have to choose. The code, (classes + dim) wide, begins with the classes' probabilities.
 
-    As in the paper each phase has an optimiser of its own, so that none is drowned by another's gradient.
-    The game goes with little momentum, the other two with much; `pace` is the learning rate of all but the
-    reconstruction, in that one's. A style of few numbers leaves more for the class to say. Rows between 0 and
-    1 want a sigmoid at the decoder's end, as in `benchmarks/semi_supervised.py`.
-
-    The class's critic knows one-hot draws, so that unlabelled rows have to choose. The code is (classes +
-    dim) wide, and its first numbers are the probabilities of the classes.
-
-    Context: `labels` (b,), whole numbers below `classes`, −1 where unknown; needed in training only.
-    `labelled` of the `rows` have one.
+    Context: `labels` (b,), whole numbers below `classes`, −1 where unknown; `labelled` of `rows` have one.
 
     Reference: Makhzani et al., Adversarial Autoencoders, 2015, section 5, arXiv:1511.05644.
     """
@@ -147,6 +144,7 @@ def semi_aae(
     encoder, decoder = nets(features, hidden, latent.features, latent.dim, explain.width)
     judges = Apart(mlp(classes, *critic, 1), mlp(dim, *critic, 1), widths=(classes, dim))
     autoencoder = Autoencoder(encoder, latent, decoder, explain, reconstruction)
+    autoencoder.corrupt = corruption(noise) if noise else None
     turns = {"regularisation": fooling, "classification": classification(labelled / rows)}
     momenta = {"autoencoder": 0.9, "critic": 0.1, "regularisation": 0.1, "classification": 0.9}
     return Adversarial(autoencoder, judges, None, dict.fromkeys(["critic", *turns], pace), turns, momenta)
