@@ -13,15 +13,20 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import answers, first_result, harness, speed, streaming
 from benchmarks.harness import Pair, Side, Worker, alternate, compare, quietest, record, write
+from benchmarks.replayed import Replayed
 
-from isthmus import seeded
+from isthmus import Batch, Learner, seeded, train
 from isthmus.answers import Budget, Claim, Evidence
 from isthmus.data import read
+from isthmus.models import autoencoder, semi_aae
+from isthmus.randomness import Stream
+from isthmus.training import adam
 
 PRETENDING = "benchmarks.sides.pretending"
 
@@ -327,3 +332,48 @@ def test_an_answer_that_breaks_is_on_record_and_does_not_hold(tmp_path: Path) ->
     told = answers.measured(each, "evidence", argparse.Namespace(seed=0, threads=1))
     assert "AttributeError" in told["error"]
     assert not answers.keep(tmp_path / "a.json", each, "evidence", told)["holds"]
+
+
+ROWS = torch.rand(8, 5, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(8) % 3 - 1
+
+
+def replay(models: list[Learner], inputs: list[Tensor], rates: list[float]) -> list[dict[str, Tensor]]:
+    """The weights after a step at each rate."""
+    side_by_side = Replayed(models, inputs, [LABELS] * len(models), lambda model: adam(0.01, model.betas))
+    stream = Stream(7)
+    for rate in rates:
+        side_by_side.pace(rate)
+        with stream:
+            side_by_side.step()
+    return [model.state_dict() for model in models]
+
+
+def test_a_step_that_is_replayed_is_one_of_training() -> None:
+    """All four players of a game, with the numbers that it draws, and rates that fall."""
+    rates = [1.0, 0.5, 0.25]
+    ours, twin = (seeded_game() for _ in range(2))
+    [replayed] = replay([ours], [ROWS], rates)
+    batches = [Batch(ROWS, ROWS, {"labels": LABELS})] * 3
+    turns = list(train(twin, batches, adam(0.01, twin.betas), seed=7, schedule=lambda step: rates[step]))
+    assert len(turns) == 12
+    torch.testing.assert_close(replayed, twin.state_dict(), rtol=0, atol=1e-7)  # rates are fp32 here
+    [other] = replay([seeded_game()], [ROWS], [1.0, 1.0, 1.0])  # the control: rates that do not fall
+    name = "autoencoder.encoder.0.weight"
+    assert (other[name] - replayed[name]).abs().max() > 1e-3
+
+
+def seeded_game() -> Learner:
+    with seeded(0):
+        return semi_aae(5, 2, (6,), classes=2, critic=(4,), pace=0.5)
+
+
+def test_models_side_by_side_know_nothing_of_each_other() -> None:
+    def built(seed: int) -> Learner:
+        with seeded(seed):
+            return autoencoder(5, 2, (6,))
+
+    one, two = replay([built(0), built(1)], [ROWS, ROWS.flip(0)], [1.0, 1.0])
+    [alone] = replay([built(1)], [ROWS.flip(0)], [1.0, 1.0])
+    torch.testing.assert_close(two, alone, rtol=0, atol=0)
+    assert not torch.equal(one["decoder.0.weight"], two["decoder.0.weight"])
