@@ -10,7 +10,7 @@ import math
 import types
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from torch import nn
 
@@ -135,7 +135,7 @@ class Recipe:
             raise ValueError(f"this describes no recipe ({type(error).__name__}: {error})") from error
 
 
-Signed = float  # annotates an argument of a method that may be below 0
+Signed = Annotated[float, "may be below 0"]  # annotates an argument of a method
 
 
 def method(function: Callable[P, R]) -> Callable[P, R]:
@@ -169,7 +169,8 @@ def expect(method: str, parameter: inspect.Parameter, value: Any) -> None:
         ValueError: for a number below 0, and for one that is none.
     """
     said, default = parameter.annotation, parameter.default
-    kind, _, others = (said if isinstance(said, str) else inspect.formatannotation(said)).partition(" | ")
+    written = said if isinstance(said, str) else inspect.formatannotation(said)
+    kind, _, others = ("Signed" if said is Signed else written).partition(" | ")
     several = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     free = said is inspect.Parameter.empty or others not in ("", "None") or (others and value is None)
     if several or free or parameter.name == "features":
