@@ -15,6 +15,7 @@ from isthmus.data import two_streams
 from isthmus.models import LadderNetwork, gamma_model, ladder_network
 from isthmus.nets import conv_floors, dense_floors
 from isthmus.nets.ladder import EPS, Combinator, LadderNet, normalised
+from isthmus.terms import warmup
 from isthmus.training import adam, train
 
 
@@ -160,6 +161,13 @@ def test_the_gamma_model_has_no_way_down():
 def pictured(shape: tuple[int, int, int] = (1, 28, 28), lowest: int = 0, **sizes: object) -> LadderNet:
     given: dict = {"hidden": (32, 64, 128), "dim": 10, "classes": 10, **sizes}
     return LadderNet(shape, conv_floors(shape, **given), lowest).double()
+
+
+def test_costs_may_be_schedules():
+    model = gamma_model(6, dim=5, hidden=(7,), classes=3, cost=warmup(4))
+    assert [model.objective.terms[-1].weight(step) for step in (0, 1, 4)] == [0.0, 0.25, 1.0]
+    model = ladder_network(6, dim=5, hidden=(7,), classes=3, costs=(warmup(2), 0.1))
+    assert [term.weight(1) for term in model.objective.terms[1:]] == [0.5, 0.1, 0.1, 0.1]
 
 
 def test_the_floors_of_conv_small_are_the_authors():

@@ -94,8 +94,9 @@ def built(
     likelihood: Callable[..., Any],
 ) -> LadderNetwork:
     """The learner, from the floors above the input, the cost of each, and the share that has labels."""
-    if min(weights) < 0:
-        raise ValueError(f"the costs of floors are 0 or more, not {min(weights)}")
+    for weight in weights:
+        if not (callable(weight) or weight >= 0):
+            raise ValueError(f"the costs of floors are 0 or more, not {weight}")
     counted = [floor for floor, weight in enumerate(weights) if weight]
     net = LadderNet(features, floors, min(counted, default=len(floors)), lateral)
     explain = likelihood(features)
