@@ -315,6 +315,22 @@ def test_pictures_may_be_read_moved_and_rebuilt_in_their_place():
     assert torch.equal(alone.target, x) and torch.equal(alone.context["observed"], observed)
 
 
+@pytest.mark.parametrize("target", [True, False])
+def test_a_moved_view_is_not_cut_by_what_is_missing_elsewhere(target):
+    """Each view lacks what it lacks: where the other one has gaps it is read."""
+    x = torch.rand(40, 2, 9, 8, generator=torch.Generator().manual_seed(0))
+    observed = torch.rand(x.shape, generator=torch.Generator().manual_seed(1)) > 0.2
+    moving = Recipe(shifts, target=target)
+    with isthmus.seeded(0), torch.no_grad():
+        model = contrastive_autoencoder((2, 9, 8), 3, (8,), noise=2.0, corruption=moving).eval()
+        trace = model(Batch(x, x, {"observed": observed}), noisy=True)
+        _, found = projections(model, trace)
+        view = trace.batch.context["view"]
+        torch.testing.assert_close(found, model.encode(view).extra["projection"])
+        cut = model.encode(view, observed=trace.batch.context["observed"])
+    assert not torch.allclose(found, cut.extra["projection"])  # the control
+
+
 def test_half_a_pixel_is_refused():
     for most in (0, 0.5, -1):
         with pytest.raises(ValueError, match=f"whole number of them, not {most}"):

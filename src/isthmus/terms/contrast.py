@@ -89,7 +89,7 @@ def projections(model: Any, trace: Trace) -> tuple[Tensor, Tensor]:
     """
     context = dict(trace.batch.context)
     view = context.pop("view", None)
-    for of_the_first in ("hidden", "visible"):
+    for of_the_first in {"hidden", "visible", "observed"} - model.asks:  # the view lacks what it lacks
         context.pop(of_the_first, None)
     if view is None or "projection" not in trace.code.extra:
         raise ValueError(
