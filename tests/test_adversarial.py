@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 import isthmus
 from isthmus import Batch, Embedder, Learner, Recipe
+from isthmus.corruptions import shifts
 from isthmus.data import DataError
 from isthmus.latents import Petals, SwissRoll
 from isthmus.likelihoods import bernoulli
@@ -225,6 +226,28 @@ def test_some_labels_name_the_classes_of_a_code(shuffled):
     assert float(z[:, :4].max(1).values.mean()) > 0.6  # to the critic, probabilities look like one-hot draws
     right = float((z[:, :4].argmax(1) == wanted).float().mean())
     assert right < 0.6 if shuffled else right > 0.9
+
+
+def test_what_every_phase_reads_is_corrupted_in_training_alone_also_when_loaded(tmp_path):
+    x = normal(0, 12, 1, 6, 6).float()
+    moving = Recipe(shifts, target=False)
+    model = semi_aae((1, 6, 6), 2, (8,), classes=2, critic=(4,), noise=2.0, corruption=moving)
+    isthmus.save(tmp_path, model)
+    for each in (model, isthmus.load(tmp_path)):
+        read: list[Tensor] = []
+        each.autoencoder.encoder.register_forward_pre_hook(lambda _, given, read=read: read.append(given[0]))
+        with isthmus.seeded(1):
+            expected = moving(2.0)(Batch(x, x)).input
+        with isthmus.seeded(1):
+            turns = [
+                player for player, _ in each.losses(Batch(x, x, {"labels": torch.arange(12) % 3 - 1}), 0)
+            ]
+        assert turns == ["critic", "autoencoder", "regularisation", "classification"]
+        assert len(read) == 3 and torch.equal(read[0], expected)
+        assert not torch.equal(read[1], read[0]) and not torch.equal(read[2], read[1])  # drawn anew
+        each.eval()
+        torch.testing.assert_close(codes(each, x), codes(model, x), rtol=0, atol=0)
+        assert torch.equal(read[3], x)
 
 
 def test_classification_reads_known_labels_only():

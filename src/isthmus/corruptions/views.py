@@ -36,7 +36,7 @@ def shifts(most: float, target: bool = True) -> Corruption:
 
     def corrupt(batch: Batch) -> Batch:
         x = batch.input
-        if x.dim() != 4 or batch.target.shape != x.shape:
+        if x.dim() != 4 or (target and batch.target.shape != x.shape):
             raise ValueError(
                 f"only pictures (b, c, h, w) can be moved; these rows have shape {tuple(x.shape)}"
             )

@@ -131,10 +131,11 @@ def semi_aae(
 
     A step reconstructs, regularises (the critics, then the encoder fools them) and classifies, with an
     optimiser each, as in the paper, so that none is drowned by another's gradient. `pace` is the learning
-    rate of all but the first, in that one's. `corruption(noise)` is done to rows before they are read: of
-    pictures, `shifts` without the target. A style of few numbers leaves more for the class to say; rows
-    between 0 and 1 want a sigmoid at the decoder's end. The class's critic knows one-hot draws, so that
-    unlabelled rows have to choose. The code, (classes + dim) wide, begins with the classes' probabilities.
+    rate of all but the first, in that one's. `corruption(noise)` is done to rows before they are read, and
+    with `noise` 0 nothing: of pictures, 2 and `shifts` without the target, say. A style of few numbers leaves
+    more for the class to say; rows between 0 and 1 want a sigmoid at the decoder's end. The class's critic
+    knows one-hot draws, so that unlabelled rows have to choose. The code, (classes + dim) wide, begins with
+    the classes' probabilities.
 
     Context: `labels` (b,), whole numbers below `classes`, −1 where unknown; `labelled` of `rows` have one.
 
