@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isthmus import Batch, Learner
+from isthmus import Batch, Learner, seeded
 from isthmus.training.loop import Turns
 
 WARM = 3  # steps before the recording, for what is built at first use; they are taken back
@@ -22,8 +22,10 @@ WARM = 3  # steps before the recording, for what is built at first use; they are
 class Replayed:
     """A step of each of `models`, for batches that are written into `inputs` and `labels`.
 
-    Models take no notice of the number of the step, and ask their device for nothing that it would have to
-    wait for. `maker` is model -> parameters -> optimiser.
+    Models take no notice of the number of the step, which is always 0, keep what they remember in their
+    `state_dict`, and ask their device for nothing that it would have to wait for. `maker` is model ->
+    parameters -> optimiser, whose own state begins at 0, as that of `adam` does. On a card nobody looks
+    whether losses are finite.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Replayed:
 
         began = [{k: v.clone() for k, v in turns.model.state_dict().items()} for turns in self.turns]
         main.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(main):
+        with torch.cuda.stream(main), seeded(0, self.batches[0].input.device):  # draws are taken back too
             for _ in range(WARM):
                 fork()
         torch.cuda.synchronize()

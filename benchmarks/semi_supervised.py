@@ -14,11 +14,11 @@ alone. The control leaves the hundred alone in the world: the same training, and
 A long training is better kept: with `--keep FOLDER` the same command goes on where it was cut off. Its
 `training_seconds` are those of the last run.
 
-A digit stays what it is when it is moved: with `--shift 2` pictures are read at other places, and the two
-that know the hundred alone see these at all of them.
+A digit stays what it is when it is moved: with `--shift 2` M2 and the adversarial autoencoder read pictures
+at other places, and the two that know the hundred alone see these at all of them.
 
 With `--at-once` the ladder networks or the adversarial autoencoders of all draws learn side by side on a card
-(`replayed.py`), an order of rows for each; `wall` is then the time of all.
+(`replayed.py`), an order of rows for each; `training_seconds` are then those of all, and nothing is kept.
 
 Each run prints what it measured and writes `results/semi_supervised_<method>.json`. The exit status is 1
 where a bar is missed; with `--control`, where it is not.
@@ -49,7 +49,7 @@ from isthmus.data import load, two_streams
 from isthmus.likelihoods import bernoulli, gaussian
 from isthmus.likelihoods.certain import Point
 from isthmus.models import ladder_network, m2, semi_aae, vae
-from isthmus.models.ladder import LadderNetwork
+from isthmus.models.ladder import SEVERAL, LadderNetwork
 from isthmus.nets import mlps
 from isthmus.nets.ladder import Pass
 from isthmus.trace import Code, Trace
@@ -153,8 +153,9 @@ def in_order(model: LadderNetwork, labelled: int) -> None:
 
     def passes(batch: Batch, step: int) -> tuple[Trace, Pass]:
         x = model.net.laid(batch.input)
-        parts, judged = [labelled, len(x) - labelled], slice(labelled, None)
-        clean, logits, errors = model.ways(x, parts, judged, None)
+        parts = [labelled, len(x) - labelled]
+        parts = parts if min(parts) >= SEVERAL else [len(x)]
+        clean, logits, errors = model.ways(x, parts, slice(labelled, None), None)
         return Trace(batch, x, Code(clean.z[-1], extra={"logits": logits, **errors}), Point(x), step), clean
 
     model.passes = passes  # type: ignore[method-assign]
@@ -301,6 +302,7 @@ METHODS = {
 
 
 RECORDED = ("ladder_network", "semi_aae")  # whose steps ask nothing of a card that the host would wait for
+MOVED = ("m2", "semi_aae")  # which read pictures where `--shift` puts them
 
 
 def drawn(options: argparse.Namespace, seed: int) -> Draw:
@@ -364,14 +366,15 @@ def judged_at_once(
     began, clock = time.process_time(), time.perf_counter()
     models = [METHODS[options.method].made(draw, options)[0].to(options.device) for draw in draws]
     curves: list[list[float]] = [[] for _ in draws]
-    for epoch in side_by_side(models, draws, options):
-        if epoch * 8 // options.epochs > (epoch - 1) * 8 // options.epochs:
-            for curve, model, draw in zip(curves, models, draws):
-                model.eval()
-                curve.append(error(model, draw))
-                model.train()
-            found = " ".join(f"{curve[-1]:.2f}" for curve in curves)
-            print(f"  epoch {epoch} of {options.epochs}: {found} %", flush=True)
+    with seeded(options.seed, options.device):
+        for epoch in side_by_side(models, draws, options):
+            if epoch * 8 // options.epochs > (epoch - 1) * 8 // options.epochs:
+                for curve, model, draw in zip(curves, models, draws):
+                    model.eval()
+                    curve.append(error(model, draw))
+                    model.train()
+                found = " ".join(f"{curve[-1]:.2f}" for curve in curves)
+                print(f"  epoch {epoch} of {options.epochs}: {found} %", flush=True)
     seconds = {"cpu": time.process_time() - began, "wall": time.perf_counter() - clock}
     return [(curve, seconds, *of) for curve, of in zip(curves, others)]
 
@@ -417,19 +420,19 @@ def main() -> int:
     parser.add_argument("method", choices=METHODS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--draws", type=int, default=1, help="of the rows that have labels")
-    parser.add_argument("--epochs", type=int, default=0, help="of the rows without; by default some minutes")
-    parser.add_argument("--batch", type=int, default=0, help="rows without labels in a step")
-    parser.add_argument("--labelled", type=int, default=0, help="rows with labels in a step")
-    parser.add_argument("--lr", type=float, default=0.0)
-    parser.add_argument("--alpha", type=float, default=0.0, help="of M2")
-    parser.add_argument("--pace", type=float, default=0.0, help="of semi_aae")
+    parser.add_argument("--epochs", type=int, help="of the rows without; by default some minutes")
+    parser.add_argument("--batch", type=int, help="rows without labels in a step")
+    parser.add_argument("--labelled", type=int, help="rows with labels in a step")
+    parser.add_argument("--lr", type=float)
+    parser.add_argument("--alpha", type=float, help="of M2")
+    parser.add_argument("--pace", type=float, help="of semi_aae")
     parser.add_argument("--noise", type=float, default=0.3, help="on what semi_aae reads")
     parser.add_argument(
         "--shift", type=int, default=0, help="pixels by which m2 and semi_aae read pictures moved"
     )
     parser.add_argument("--first", type=int, default=8, help="epochs of M1")
-    parser.add_argument("--hidden", type=lambda s: tuple(map(int, s.split(","))), default=())
-    parser.add_argument("--dim", type=int, default=0)
+    parser.add_argument("--hidden", type=lambda s: tuple(map(int, s.split(","))))
+    parser.add_argument("--dim", type=int)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of matrix products")
@@ -444,9 +447,14 @@ def main() -> int:
     options = parser.parse_args()
     method = METHODS[options.method]
     for name, value in method.options.items():
-        setattr(options, name, getattr(options, name) or value)
+        if getattr(options, name) is None:
+            setattr(options, name, value)
     if options.at_once and (options.method not in RECORDED or options.precision != "fp32"):
         parser.error(f"--at-once is for {' and '.join(RECORDED)}, in fp32")
+    if options.at_once and options.keep:
+        parser.error("--at-once keeps nothing to go on from: leave out --keep")
+    if options.shift and options.method not in MOVED:
+        parser.error(f"--shift is for {' and '.join(MOVED)}")
     seeds = range(options.seed, options.seed + options.draws)
     if options.at_once:
         found = judged_at_once(options, seeds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -164,10 +166,11 @@ def pictured(shape: tuple[int, int, int] = (1, 28, 28), lowest: int = 0, **sizes
 
 
 def test_costs_may_be_schedules():
-    model = gamma_model(6, dim=5, hidden=(7,), classes=3, cost=warmup(4))
+    rising: Any = warmup(4)
+    model = gamma_model(6, dim=5, hidden=(7,), classes=3, cost=rising)
     assert [model.objective.terms[-1].weight(step) for step in (0, 1, 4)] == [0.0, 0.25, 1.0]
-    model = ladder_network(6, dim=5, hidden=(7,), classes=3, costs=(warmup(2), 0.1))
-    assert [term.weight(1) for term in model.objective.terms[1:]] == [0.5, 0.1, 0.1, 0.1]
+    model = ladder_network(6, dim=5, hidden=(7,), classes=3, costs=(rising, 0.1))
+    assert [term.weight(2) for term in model.objective.terms[1:]] == [0.5, 0.1, 0.1, 0.1]
 
 
 def test_the_floors_of_conv_small_are_the_authors():

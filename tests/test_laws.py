@@ -628,7 +628,7 @@ def test_what_an_annotation_does_not_say_is_for_the_method():
     given |= {"below": -0.5, "signed": -2.0}
     build: Callable[..., Any] = isthmus.method(own)
     assert build(FEATURES, **given).recipe.arguments["maybe"] is None
-    own.__annotations__ |= {"signed": Signed, "weight": float}  # as without `from __future__ import annotations`
+    own.__annotations__ |= {"signed": Signed, "weight": float}  # as where annotations are evaluated
     build = isthmus.method(own)
     assert build(FEATURES, signed=-2.0).recipe.arguments == {"features": FEATURES, "signed": -2.0}
     with pytest.raises(ValueError, match="own: weight is a number, 0 or more, not -2.0"):
