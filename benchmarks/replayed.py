@@ -68,8 +68,9 @@ class Replayed:
 
     def record(self) -> None:
         """Each model on a stream of its own, all within one graph, whose random numbers are then apart."""
-        main = torch.cuda.Stream()
-        streams = [torch.cuda.Stream() for _ in self.turns]
+        device = self.batches[0].input.device
+        main = torch.cuda.Stream(device)
+        streams = [torch.cuda.Stream(device) for _ in self.turns]
 
         def fork() -> None:
             for stream, turns, batch in zip(streams, self.turns, self.batches):
@@ -82,7 +83,7 @@ class Replayed:
 
         began = [{k: v.clone() for k, v in turns.model.state_dict().items()} for turns in self.turns]
         main.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(main), seeded(0, self.batches[0].input.device):  # draws are taken back too
+        with torch.cuda.stream(main), seeded(0, device):  # draws are taken back too
             for _ in range(WARM):
                 fork()
         torch.cuda.synchronize()

@@ -89,6 +89,8 @@ def test_parts_are_found_by_name_in_their_own_room(name, settings, expected):
         ("ex_post", "prior=Flow(layer=2)", 'did you mean "layers"'),
         ("ex_post", "prior.layers=two", "whole number"),
         ("ex_post", "model=vea", 'did you mean "vae"'),
+        ("beta_vae", "beta=-1", "beta_vae: beta is a number, 0 or more, not -1.0"),
+        ("vae", "dim=-1", "vae: dim is a count, 0 or more, not -1"),
     ],
 )
 def test_what_is_no_such_part_is_refused_in_words(name, setting, words):

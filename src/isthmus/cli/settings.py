@@ -11,7 +11,7 @@ from torch import nn
 
 from .. import corruptions, latents, likelihoods, models, nets, priors, terms
 from ..models.ex_post import GMM
-from ..recipes import Recipe
+from ..recipes import Recipe, expect, is_method
 from .misuse import Misuse, hint
 
 
@@ -30,6 +30,8 @@ def arguments(function: Callable[..., Any], assignments: Iterable[str]) -> dict[
         parameter = _parameter(function, whole)
         if not part:
             found[whole] = _value(whole, parameter, value)
+            if is_method(function):
+                _expected(function.__name__, parameter, found[whole])
             continue
         outer = found.get(whole, parameter.default)
         if not callable(outer):
@@ -55,6 +57,14 @@ def _parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
     except TypeError as error:
         raise Misuse(str(error)) from error
     return inspect.signature(function).parameters[name]
+
+
+def _expected(method: str, parameter: inspect.Parameter, value: Any) -> None:
+    """What a method would refuse when it is built is refused before any data are read."""
+    try:
+        expect(method, parameter, value)
+    except (TypeError, ValueError) as error:
+        raise Misuse(str(error)) from error
 
 
 def _value(name: str, parameter: inspect.Parameter, text: str) -> Any:
