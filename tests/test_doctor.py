@@ -202,6 +202,18 @@ def loaded_as(embedder: Embedder) -> Embedder:
     return other
 
 
+@pytest.mark.filterwarnings("ignore::isthmus.training.TrainingWarning")
+@pytest.mark.parametrize(
+    ("recipe", "held"),
+    [(Recipe("wae_mmd", dim=8, weight=1e-3), True), (Recipe("jacobian", dim=8, weight=1e-3), False)],
+)
+def test_more_weight_is_advised_where_it_is_the_prior_s(recipe, held):
+    """Of a Jacobian more is no remedy: codes stay where they are, and rows are lost."""
+    found = examine(Embedder(recipe, epochs=20, **FAST).fit(TRAIN), TRAIN, TEST)
+    _, remedy = said(found, "under-regularised")
+    assert ("--set weight=0.01" in remedy) is held and "ex_post" in remedy
+
+
 def test_where_pca_is_exact_there_is_no_factor_to_speak_of():
     x = np.random.default_rng(0).normal(size=(60, 1))
     embedder = Embedder("vae", dim=1, epochs=3, random_state=0).fit(x[:40])

@@ -16,6 +16,7 @@ from ..baselines import Comparison, beside
 from ..distributions import Distribution
 from ..estimators import Embedder
 from ..estimators.inference import chunks, precise, rebuilds
+from ..latents import Deterministic
 from ..likelihoods.family import Positive
 from ..likelihoods.mixed import JointDistribution
 from ..likelihoods.real import Normal
@@ -101,6 +102,12 @@ class Patient(NamedTuple):
         parts = self.embedder.model_.autoencoder.modules()
         scales = [part for part in parts if isinstance(part, Positive) and part.name == "scale"]
         return any(not isinstance(part.choice, str) for part in scales)
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing in training holds codes to the prior, which is fitted to them afterwards."""
+        latent = self.embedder.model_.autoencoder.latent
+        return isinstance(latent, Deterministic) and not latent.matched
 
     @property
     def judged(self) -> Half:

@@ -120,8 +120,7 @@ def under_regularised(patient: Patient) -> Finding | None:
     (Makhzani et al. 2015; Hoffman & Johnson 2016, "ELBO surgery"; Rosca et al. 2018, arXiv:1802.06847.)
     """
     latent = patient.embedder.model_.autoencoder.latent
-    plain = isinstance(latent, Deterministic) and not latent.matched
-    if not (patient.train.kl is not None or plain or isinstance(latent, Deterministic | Imposed | Refitted)):
+    if not (patient.train.kl is not None or isinstance(latent, Deterministic | Imposed | Refitted)):
         return None
     if patient.test is None:
         known, held = patient.train.drawn[::2], patient.train.drawn[1::2]
@@ -147,7 +146,7 @@ def under_regularised(patient: Patient) -> Finding | None:
         {f"codes of {patient.held}": usual, "draws from the prior": sampled},
         "distance, in units of the code",
     )
-    severity = "note" if plain or variation < APART else "warning"
+    severity = "note" if patient.free or variation < APART else "warning"
     return Finding("under-regularised", severity, evidence, heavier(patient), picture)
 
 

@@ -48,7 +48,8 @@ PLAIN = ("vae", "beta_vae", "eased")  # of which `beta_vae` is the general case,
 
 def heavier(patient: Patient) -> str:
     """What brings codes and prior together: more weight, a scale that is learned, or another prior."""
-    beta, weight = patient.argument("beta"), patient.argument("weight")
+    beta = patient.argument("beta")
+    weight = None if patient.free else patient.argument("weight")  # of a free code it weighs something else
     lines = []
     if patient.train.kl is None:
         if isinstance(weight, int | float) and weight > 0:
