@@ -91,5 +91,5 @@ def stochastic(code: Code, question: str) -> None:
     if not code.stages:
         raise TypeError(
             f"{question} needs a stochastic code, with a posterior q(z|x) and a prior p(z); this model's "
-            "code is deterministic, and says nothing of how probable a code or a row is. Train a VAE instead"
+            "code is deterministic, and says nothing of how probable a code or a row is. Train a VAE or a flow"
         )
