@@ -183,6 +183,14 @@ def test_pictures_keep_their_shape_where_wanted(isthmus, tmp_path):
     assert (out / "figures" / "reconstructions.png").is_file() and (out / "figures" / "samples.png").is_file()
 
 
+def test_pictures_are_moved_in_their_shape(isthmus, tmp_path):
+    settings = ("--set", "corruption=shifts(target=false)", "--set", "noise=1", "--set", "hidden=8")
+    command = ("fit", "semi_aae", "digits", "--out", tmp_path / "a", "--epochs", 1, "--batch-size", 512)
+    assert isthmus(*command, *settings).status == 0
+    assert json.loads((tmp_path / "a" / "recipe.json").read_text())["model"]["features"] == [1, 8, 8]
+    assert isthmus("predict", tmp_path / "a", "digits", "--out", tmp_path / "y.csv").status == 0
+
+
 def test_pictures_go_flat_into_methods_that_know_no_other(isthmus, tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (40, 5, 6), dtype=np.uint8)
     np.save(tmp_path / "x.npy", x)
