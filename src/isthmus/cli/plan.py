@@ -17,7 +17,8 @@ from .settings import arguments
 from .source import Part, Source, source
 from .tables import kinds_of, settled
 
-PICTURED = ("nets=convs", "floors=conv_floors", "corruption=shifts")  # settings that ask for pictures in their shape
+# settings that ask for pictures in their shape
+PICTURED = ("nets=convs", "floors=conv_floors", "corruption=shifts")
 
 
 class Plan(NamedTuple):
