@@ -90,6 +90,6 @@ def stochastic(code: Code, question: str) -> None:
     """Refuse a code without a posterior, which has no answer to the question."""
     if not code.stages:
         raise TypeError(
-            f"{question} needs a stochastic code, with a posterior q(z|x) and a prior p(z); this model's code "
-            "is deterministic, and says nothing of how probable a code or a row is: train a VAE, or a flow"
+            f"{question} needs a stochastic code, with a posterior q(z|x) and a prior p(z); this model's "
+            "code is deterministic, and says nothing of how probable a row is: train a VAE, or a flow"
         )
