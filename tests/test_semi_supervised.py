@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import isthmus
-from isthmus import Autoencoder, Batch, Embedder, Recipe
+from isthmus import Autoencoder, Batch, Embedder, Recipe, seeded
+from isthmus.corruptions import shifts
 from isthmus.data import DataError
 from isthmus.likelihoods import bernoulli
 from isthmus.metrics import elbo
@@ -311,3 +312,19 @@ def test_m1_and_m2_in_one_line():
     np.testing.assert_array_equal(clone(pipe).fit(x[:1200], known).predict(x[1200:]), found)
     seen = pipe.inverse_transform(pipe.transform(x[1200:]))
     assert np.square(seen - x[1200:]).mean() < 0.9 * np.square(x[:1200].mean(0) - x[1200:]).mean()
+
+
+def test_m2_reads_moved_pictures_and_rebuilds_them_in_their_place() -> None:
+    x = torch.rand(9, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    moving = Recipe(shifts, target=False)
+    model = m2((1, 6, 6), 2, (8,), classes=2, noise=1.0, corruption=moving)
+    batch = Batch(x, x, {"labels": torch.arange(9) % 3 - 1})
+    with seeded(1):
+        expected = moving(1.0)(batch).input
+    with seeded(1):
+        trace = model(batch)
+    assert torch.equal(trace.batch.input, expected) and not torch.equal(expected, x)
+    assert torch.equal(trace.batch.target, x)
+    model.eval()
+    assert torch.equal(model(batch).batch.input, x)
+    assert m2(36, 2, (8,)).corrupt is None  # of noise 0 there is none

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..corruptions import gaussian_noise
 from ..latents import Labelled
 from ..likelihoods import gaussian
 from ..likelihoods.likelihood import Features
@@ -25,6 +26,8 @@ def m2(
     rows: int = 1,
     labelled: int = 1,
     alpha: float = 3.0,
+    noise: float = 0.0,
+    corruption: Callable[..., Any] = gaussian_noise,
     nets: Callable[..., Any] = mlps,
     likelihood: Callable[..., Any] = gaussian,
 ) -> Autoencoder:
@@ -34,12 +37,11 @@ def m2(
     one. The code is [z, y], so that a class can be exchanged and the style kept.
 
     q(y | x) and q(z | x, y) are nets of their own, and the class joins the last hidden layer of the latter.
-    With two more above it the error on M1's codes of MNIST rose as training went on.
+    `corruption(noise)` is done to rows before they are read: of pictures, `shifts` without the target, say.
 
     M1 is a `vae` and any classifier of its codes; M1+M2 this method on the codes of a `vae`, a pipeline of
     two embedders. The paper's α is 0.1 for a mean over rows, of which one in 500 has a label: each counts 50
-    fold. Where more have one, that much needs a larger α, or classes are what rows happen to fall into; hence
-    3.
+    fold. Where more have one, that much needs a larger α, or classes are what rows fall into; hence 3.
 
     Reference: Kingma, Rezende, Mohamed & Welling, Semi-Supervised Learning with Deep Generative Models,
     NeurIPS 2014, model M2, arXiv:1406.5298.
@@ -53,4 +55,4 @@ def m2(
     objective = marginalised + alpha * classification(labelled / rows)
     reader = Given(WithLabel(Beside(encoder, classifier), classes), "labels")
     writer = Given(Relabelled(decoder, classes), "labels")
-    return Autoencoder(reader, latent, writer, explain, objective)
+    return Autoencoder(reader, latent, writer, explain, objective, corruption(noise) if noise else None)
