@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = ("o", "^", "s", "D")
+UNKNOWN = "not known"  # the label of a row without one
 MOST_CLASSES = 20  # with more, labels are shown as a scale
 
 
@@ -135,10 +136,19 @@ def _classes(labels: np.ndarray) -> np.ndarray | None:
 
 
 def shown_labels(labels: np.ndarray | None) -> np.ndarray | None:
-    """Labels, unless they are too many words for a legend: words have no scale."""
-    if labels is not None and labels.dtype.kind not in "biuf" and _classes(labels) is None:
+    """Labels, unless they are too many words for a legend: words have no scale.
+
+    Of some that are not known (None, NaN) that is said in words, beside few classes.
+    """
+    if labels is None:
         return None
-    return labels
+    number = labels.dtype.kind in "biuf"
+    lost = np.array([each is None or each != each for each in labels.tolist()])
+    if lost.any() and (not number or len(np.unique(labels[~lost])) < MOST_CLASSES):
+        named = [f"{each:g}" if number else str(each) for each in labels[~lost].tolist()]
+        labels, number = np.full(len(lost), UNKNOWN, dtype=object), False
+        labels[~lost] = named
+    return labels if number or _classes(labels) is not None else None
 
 
 def scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:

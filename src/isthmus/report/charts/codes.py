@@ -73,10 +73,10 @@ def dimensions(study: Study) -> tuple[Plate, str] | None:
     model, rows = study.embedder.model_, study.net_rows
     try:
         kl = kl_per_dimension(model, rows).numpy()
-    except TypeError:  # a posterior without a closed form towards its prior
+        information = information_per_dimension(model, rows).numpy()
+    except TypeError:  # a posterior without a closed form towards its prior, or of no single dimensions
         return None
     units = active_units(model, rows)
-    information = information_per_dimension(model, rows).numpy()
     order = np.argsort(kl)[::-1][:40]
     figure = canvas(WIDE, 2.9)
     axis = bare(figure.subplots(), grid="y")
