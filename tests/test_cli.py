@@ -400,6 +400,12 @@ def test_classes_are_told_by_a_run_that_learned_from_some(isthmus, refused, fitt
     assert (likeliest == found["tree"].map(lambda name: name if kind == "words" else f"{name:g}")).all()
     assert (likeliest == tree).mean() > 0.85
     assert isthmus("embed", tmp_path / "a", sales).table.shape == (60, 4)
+    assert isthmus("embed", tmp_path / "a", tmp_path / "x.csv").table.shape == (60, 4)  # labels are no column
+    assert (
+        isthmus("predict", tmp_path / "a", tmp_path / "x.csv").out
+        == isthmus("predict", tmp_path / "a", sales).out
+    )
+    assert isthmus("report", tmp_path / "a").status == 0  # of rows of which some have no label
     refused(2, "does not tell classes: vae", "predict", fitted, sales)
 
 

@@ -25,6 +25,7 @@ from isthmus.cli import run
 from isthmus.report import ENDINGS, FIGURES, charts, drawing, sections
 from isthmus.report.blocks import Plate, Table, number, percent
 from isthmus.report.fields import summed
+from isthmus.report.figures import shown_labels
 from isthmus.report.study import Study
 from isthmus.report.verdict import headline, plain
 
@@ -438,6 +439,26 @@ def test_sections_of_whatever_comes(what):
     for plate in (block for section in found for block in section.blocks if isinstance(block, Plate)):
         assert plate.name in FIGURES and plate.numbers.rows
         assert Page(drawing.inline(drawing.svg(plate.figure), plate.name, plate.alt)).all("svg")
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (["b", None, "a", float("nan")], ["b", "not known", "a", "not known"]),
+        ([1.0, float("nan"), 2.5], ["1", "not known", "2.5"]),
+        ([3, 1, 1], [3, 1, 1]),
+        ([*map(str, range(21)), None], None),  # too many words
+    ],
+)
+def test_labels_that_are_not_known_are_shown_as_such(labels, shown):
+    kind = object if None in labels or isinstance(labels[0], str) else None
+    found = shown_labels(np.array(labels, dtype=kind))
+    assert found is None if shown is None else found.tolist() == shown
+
+
+def test_a_scale_keeps_its_numbers_where_some_are_missing():
+    labels = np.r_[np.arange(30.0), np.nan]
+    np.testing.assert_array_equal(shown_labels(labels), labels)
 
 
 def test_a_report_where_no_rows_were_held_out():

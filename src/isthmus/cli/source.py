@@ -125,12 +125,13 @@ def source(
     kinds: Mapping[str, str] | None = None,
     framed: bool = False,
     several: bool = False,
+    once: str | None = None,
 ) -> Source:
     """Read what X names: a data set of the catalogue, or a file.
 
     A file of numbers is an array. One of words and numbers is a frame, and so is any for which `kinds` of
     columns are given or that is to be `framed`. `labels` may name one of its columns; where rows are to have
-    `several`, it is no label itself.
+    `several`, it is no label itself. Without, they are the column that had them `once`, if there is one.
 
     Raises:
         Misuse: where there is no such file or data set.
@@ -153,6 +154,8 @@ def source(
         raise Misuse(f"there is no file {path}")
     framed = framed or bool(kinds)
     table = read_table(text, framed, size)
+    if labels is None and once in (table.columns or ()):
+        labels = once
     if labels is None:
         beside = table.labels
     elif labels in (table.columns or ()):

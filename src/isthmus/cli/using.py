@@ -176,11 +176,16 @@ def side_of(folder: Path) -> int | None:
 
 def label_column(folder: Path) -> str:
     """How the run's file called its labels, where they were a column of it."""
-    try:
-        asked = planned(folder)[0].labels
-    except ValueError:  # a run of the library's own, without a plan
-        asked = None
+    asked = labels_asked(folder)
     return asked if asked and not Path(asked).suffix else "label"
+
+
+def labels_asked(folder: Path) -> str | None:
+    """What `--labels` was when the run was fitted: a column, or a file."""
+    try:
+        return planned(folder)[0].labels
+    except ValueError:  # a run of the library's own, without a plan
+        return None
 
 
 def planned(folder: Path) -> tuple[Plan, str]:
@@ -234,7 +239,8 @@ def opened(folder: Path, trust: Trust = ()) -> Fitted:
 
 def rows_of(fitted: Fitted, data: str, labels: str | None, quiet: bool, training: bool = False) -> Rows:
     """Rows for a model: those of a file, or the test part of a named data set; to learn from, the other."""
-    given = source(data, labels, side_of(fitted.folder), framed=fitted.embedder.schema_ is not None)
+    framed, once = fitted.embedder.schema_ is not None, labels_asked(fitted.folder)
+    given = source(data, labels, side_of(fitted.folder), framed=framed, once=once)
     test = None if training else given.test
     part = test or given.all
     remarks = [f"the {len(part.x)} rows of {given.name}'s test part"] if test is not None else []
