@@ -405,7 +405,8 @@ def test_classes_are_told_by_a_run_that_learned_from_some(isthmus, refused, fitt
         isthmus("predict", tmp_path / "a", tmp_path / "x.csv").out
         == isthmus("predict", tmp_path / "a", sales).out
     )
-    assert isthmus("report", tmp_path / "a").status == 0  # of rows of which some have no label
+    told = isthmus("report", tmp_path / "a")  # of rows of which some have no label
+    assert told.status == 0, told.err
     refused(2, "does not tell classes: vae", "predict", fitted, sales)
 
 

@@ -453,7 +453,7 @@ def test_sections_of_whatever_comes(what):
 def test_labels_that_are_not_known_are_shown_as_such(labels, shown):
     kind = object if None in labels or isinstance(labels[0], str) else None
     found = shown_labels(np.array(labels, dtype=kind))
-    assert found is None if shown is None else found.tolist() == shown
+    assert (None if found is None else found.tolist()) == shown
 
 
 def test_a_scale_keeps_its_numbers_where_some_are_missing():

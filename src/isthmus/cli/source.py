@@ -111,6 +111,8 @@ class Source(NamedTuple):
             for array in (part.x, part.labels) if part is not None else ():
                 if hasattr(array, "iloc"):
                     digest.update(digest_of(array))
+                elif array is not None and array.dtype.hasobject:  # labels of which some are None
+                    digest.update(repr(array.tolist()).encode())
                 elif array is not None:
                     digest.update(f"{array.dtype}{array.shape}".encode())
                     for part_of_it in stretches(array):
