@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..baselines import pca
-from .drawing import COLOURS, bare, canvas, words
+from .drawing import COLOURS, MUTED, bare, canvas, words
 from .drawing import MISSING as MISSING
 from .drawing import available as available
 from .drawing import save as save
@@ -162,7 +162,8 @@ def scatter(axis: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
     for index, label in enumerate(classes):
         marker = f"${label}$" if glyphs else MARKERS[index // len(COLOURS) % len(MARKERS)]
         x, y = points[labels == label].T
-        size, colour = (34 if glyphs else 14), COLOURS[index % len(COLOURS)]
+        colour = MUTED if label == UNKNOWN else COLOURS[index % len(COLOURS)]
+        size = 34 if glyphs else 14
         axis.scatter(x, y, s=size, color=colour, marker=marker, linewidths=0)
         axis.scatter([], [], color=colour, marker="s" if glyphs else marker, label=words(label))
     return None
