@@ -130,7 +130,7 @@ def classes_of(y: ArrayLike | None, method: str, partial: bool = False) -> tuple
     """The classes that a conditional method learns, and each row's place among them; −1 for none.
 
     Raises:
-        ValueError: where there are no labels, or numbers and words among them.
+        ValueError: where there are no labels, numbers and words among them, or but one class to be told.
     """
     if y is None:
         raise ValueError(f"{method} is conditional: fit it with labels, fit(X, y)")
@@ -142,6 +142,11 @@ def classes_of(y: ArrayLike | None, method: str, partial: bool = False) -> tuple
         classes, places[known] = np.unique(labels, return_inverse=True)
     except TypeError as error:
         raise DataError(f"labels are all numbers or all words: {error}") from error
+    if partial and len(classes) == 1:
+        only = classes.tolist()[0]
+        raise DataError(
+            f"{method} tells classes apart, and all labels are {only!r}: another class needs some too"
+        )
     return classes, places
 
 
