@@ -207,7 +207,7 @@ def test_labels_that_say_nothing_are_refused():
     with pytest.raises(DataError, match="no row has one"):
         Embedder("m2", epochs=1).fit(x, np.full(12, -1))
     with pytest.raises(DataError, match="all labels are 'oak': another class needs some too"):
-        Embedder("m2", epochs=1).fit(np.eye(4), ["oak", None, "oak", None])
+        Embedder("m2", epochs=1).fit(np.eye(4), np.array(["oak", None, "oak", None]))
     with pytest.raises(ValueError, match="fit it with labels"):
         Embedder("m2", epochs=1).fit(x)
     with pytest.raises(DataError, match="None"):
